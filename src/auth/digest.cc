@@ -1,0 +1,73 @@
+#include "auth/digest.h"
+
+#include <openssl/evp.h>
+
+namespace postern {
+
+namespace {
+
+struct DigestRow {
+  const char* name;
+  size_t size;
+};
+constexpr DigestRow kDigests[] = {{"MD5", 16}, {"SHA1", 20}, {"SHA256", 32}, {"SHA512", 64}};
+static_assert(std::size(kDigests) == static_cast<size_t>(DigestKind::kCount));
+
+// Fetched once: EVP_sha256() and friends look the algorithm up at every use.
+const EVP_MD* method(DigestKind kind) {
+  static EVP_MD* const methods[] = {
+      EVP_MD_fetch(nullptr, kDigests[0].name, nullptr), EVP_MD_fetch(nullptr, kDigests[1].name, nullptr),
+      EVP_MD_fetch(nullptr, kDigests[2].name, nullptr), EVP_MD_fetch(nullptr, kDigests[3].name, nullptr)};
+  return methods[static_cast<size_t>(kind)];
+}
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+}  // namespace
+
+std::string digest(DigestKind kind, std::string_view bytes) { return digest(kind, bytes, {}); }
+
+std::string digest(DigestKind kind, std::string_view first, std::string_view second) {
+  unsigned char out[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  const bool done = context != nullptr && method(kind) != nullptr &&
+                    EVP_DigestInit_ex(context, method(kind), nullptr) == 1 &&
+                    EVP_DigestUpdate(context, first.data(), first.size()) == 1 &&
+                    EVP_DigestUpdate(context, second.data(), second.size()) == 1 &&
+                    EVP_DigestFinal_ex(context, out, &size) == 1;
+  EVP_MD_CTX_free(context);
+  return done ? std::string(reinterpret_cast<char*>(out), size) : std::string();
+}
+
+size_t digest_size(DigestKind kind) { return kDigests[static_cast<size_t>(kind)].size; }
+
+std::string hex_encode(std::string_view bytes) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (char c : bytes) {
+    out += kHex[static_cast<unsigned char>(c) >> 4];
+    out += kHex[static_cast<unsigned char>(c) & 15];
+  }
+  return out;
+}
+
+std::optional<std::string> hex_decode(std::string_view text) {
+  if (text.size() % 2 != 0) return std::nullopt;
+  std::string out;
+  out.reserve(text.size() / 2);
+  for (size_t i = 0; i < text.size(); i += 2) {
+    const int high = hex_value(text[i]), low = hex_value(text[i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    out += static_cast<char>(high << 4 | low);
+  }
+  return out;
+}
+
+}  // namespace postern

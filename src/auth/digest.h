@@ -1,0 +1,28 @@
+// Message digests and hex, from OpenSSL.
+#ifndef POSTERN_AUTH_DIGEST_H
+#define POSTERN_AUTH_DIGEST_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace postern {
+
+enum class DigestKind : uint8_t { Md5, Sha1, Sha256, Sha512, kCount };
+
+// Raw bytes. Empty when the library refuses the algorithm (FIPS mode and MD5).
+std::string digest(DigestKind kind, std::string_view bytes);
+// Of `first` followed by `second`, without joining them in memory.
+std::string digest(DigestKind kind, std::string_view first, std::string_view second);
+// 16, 20, 32 or 64.
+size_t digest_size(DigestKind kind);
+
+// Lower case.
+std::string hex_encode(std::string_view bytes);
+// Either case; nothing for an odd length or other characters.
+std::optional<std::string> hex_decode(std::string_view text);
+
+}  // namespace postern
+
+#endif

@@ -1,0 +1,35 @@
+// Orders for mail programs on their way to the master, and its answers (DECISIONS section 8).
+#ifndef POSTERN_AUTH_MAIL_STARTS_H
+#define POSTERN_AUTH_MAIL_STARTS_H
+
+#include <functional>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/fd.h"
+#include "ipc/messages.h"
+
+namespace postern {
+
+class MailStarts {
+ public:
+  // `socket` is the program's, when started.pid is not 0.
+  using Done = std::function<void(const MailStarted& started, Fd socket)>;
+  explicit MailStarts(std::function<void(const StartMail&)> send) : send_(std::move(send)) {}
+
+  // `done` is called once, never before this returns. The master always answers: it gives up on programs itself.
+  void start(StartMail what, Done done);
+  // An answer; one to nothing asked closes its socket.
+  void on(const MailStarted& started, Fd socket);
+  // The master has gone: what waits fails.
+  void fail_all(std::string_view why);
+
+ private:
+  std::function<void(const StartMail&)> send_;
+  std::unordered_map<uint64_t, Done> waiting_;
+  uint64_t last_id_ = 0;
+};
+
+}  // namespace postern
+
+#endif

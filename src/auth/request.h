@@ -1,0 +1,163 @@
+// One client's authentication, from the mechanism to the reply. Does no I/O: each call returns what it wants
+// next, and the service brings the answer.
+#ifndef POSTERN_AUTH_REQUEST_H
+#define POSTERN_AUTH_REQUEST_H
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "auth/fields.h"
+#include "auth/schemes.h"
+#include "auth/settings.h"
+#include "ipc/messages.h"
+
+namespace postern {
+
+// When a reply may leave (AUC-1, AUTH-4, ALG-10).
+struct ReplyTime {
+  enum class Kind : uint8_t { Now, AfterFailure, AfterInternalFailure, Until };
+  Kind kind = Kind::Now;
+  uint64_t until = 0;  // Until: seconds since 1970
+};
+
+// then respond(). `when`: a challenge that tells of a failure waits like one.
+struct AskResponse {
+  std::string challenge;
+  ReplyTime when{};
+};
+struct AskLookup { WorkerLookup what; };                          // then take_row()
+struct AskVerify { WorkerVerify what; };                          // then take_verdict()
+struct AskAddresses { std::string name; Milliseconds timeout; };  // then take_addresses()
+// Nothing may be called any more. `mail`: a local login, to be started when the reply is due.
+struct Finished {
+  AuthReply reply;
+  ReplyTime when;
+  std::optional<StartMail> mail{};
+};
+using AuthStep = std::variant<AskResponse, AskLookup, AskVerify, AskAddresses, Finished>;
+
+class AuthRequest final : public Variables {
+ public:
+  // The world as far as a request sees it.
+  struct World {
+    std::function<uint64_t()> wall_seconds;
+    std::function<uint64_t(uint64_t)> random_below;
+  };
+  // `settings` and `world` outlive the request. The settings change in Passdb::cost_sample only.
+  AuthRequest(AuthSettings& settings, const World& world, AuthStart start);
+  ~AuthRequest() override;
+
+  AuthStep begin();
+  AuthStep respond(SecretString response);
+  AuthStep take_row(WorkerRow row);
+  AuthStep take_verdict(const WorkerVerdict& verdict);
+  AuthStep take_addresses(const Result<std::vector<IpAddress>>& addresses);
+  // Ends it from outside (time-out, shutdown): a temporary failure.
+  Finished give_up(std::string_view why);
+  // The master could not start the user's mail program.
+  Finished mail_failed(const MailStarted& failed);
+
+  std::string value(Variable variable, std::string_view argument) const override;
+  uint64_t id() const { return start_.id; }
+  const AuthSubject& subject() const { return start_.subject; }
+  // The same for the same user and password as long as this process lives; 0 when no password was sent (AUTH-43).
+  uint64_t attempt_mark() const;
+
+ private:
+  // mechanism and names
+  AuthStep take_sasl(SaslStep step);
+  AuthStep take(SaslChallenge challenge);
+  AuthStep take(SaslPassword credentials);
+  AuthStep take(SaslClaim claim);
+  AuthStep take(SaslProven proven);
+  AuthStep take(SaslDisproven);
+  AuthStep take(SaslBad bad);
+  AuthStep begin_walk(const std::string& authzid, const std::string& authcid);
+  std::optional<std::string> set_names(const std::string& authzid, const std::string& authcid);
+  std::optional<std::string> set_master_names(std::string_view login, std::string_view master);
+  // chain
+  AuthStep walk_on();
+  AuthStep chain_over();
+  AuthStep master_over(PassResult verdict);
+  std::optional<AuthStep> take_db_row(DbRow row);
+  std::optional<AuthStep> decide_password(DbRow& row);
+  std::optional<AuthStep> compare(DbRow& row);
+  PassResult keep_secret(const DbRow& row);
+  void take_result(PassResult result);
+  PassResult checked(PassResult result);
+  PassResult result_of(const Verification& verification);
+  bool apply_fields(const DbRow& row);
+  bool apply_field(std::string_view name, std::string_view value);
+  Passdb& db() { return *list_->databases[at_]; }
+  WorkerLookup make_lookup(const Passdb& database) const;
+  // proofs
+  AuthStep prove(PassResult verdict);
+  AuthStep refuse_master();
+  // ends
+  AuthStep settle(PassResult verdict);
+  AuthStep succeed();
+  AuthStep fail(PassResult verdict);
+  AuthStep fail_now(PassResult verdict);
+  AuthStep resolve_destination();
+  AuthStep with_addresses(std::vector<IpAddress> addresses);
+  bool is_self(const std::vector<IpAddress>& addresses) const;
+  AuthStep accept(std::vector<IpAddress> addresses);
+  AuthStep refuse_client(AuthResult result, ReplyTime::Kind when);
+  // local logins (request_local.cc)
+  struct Local {
+    Finished accepted;
+    ChainWalk walk;
+    size_t at = 0;
+    FieldSet fields{}, saved{};
+  };
+  bool is_local() const;
+  AuthStep begin_local(Finished accepted);
+  AuthStep ask_userdbs();
+  void take_user_row(DbRow row);
+  AuthStep userdbs_over();
+  AuthStep start_mail();
+  std::string userdb_value(std::string_view field) const;
+  Finished refuse(AuthResult result, ReplyTime::Kind when);
+  // log
+  void note(std::string_view subsystem, std::string_view text) const;   // auth_verbose
+  void error(std::string_view subsystem, std::string_view text) const;
+  std::string line(std::string_view subsystem, std::string_view text) const;
+  std::string shown_password() const;
+
+  enum class Waiting : uint8_t { Nothing, Row, Verdict, DummyVerdict, Addresses, LastWord, RefusalHeard, UserRow };
+  // How a mechanism's claim stands: none made, not checked yet, checked.
+  enum class Proof : uint8_t { None, Open, Right, Wrong };
+
+  AuthSettings& settings_;
+  const World& world_;
+  AuthStart start_;
+  const MechanismInfo* offered_ = nullptr;
+  std::unique_ptr<ServerMechanism> mechanism_;
+  std::string user_, original_user_, login_user_, master_user_;
+  SecretString password_;
+  bool have_password_ = false;
+  Proof proof_ = Proof::None;
+  std::optional<SaslSecret> secret_;  // what the claim is checked against
+  AuthResult refusal_ = AuthResult::Failed;  // RefusalHeard: what comes next
+
+  std::unique_ptr<Local> local_;  // the passdbs have accepted, the userdbs are asked
+  FieldSet fields_, saved_fields_;
+  std::string saved_user_;
+  PassdbList* list_ = nullptr;
+  std::optional<ChainWalk> walk_;
+  size_t at_ = 0;
+  Waiting waiting_ = Waiting::Nothing;
+  PassResult delayed_verdict_ = PassResult::Internal;  // waits for the dummy comparison or the proof
+  bool compared_slow_ = false;
+  Passdb* sample_ = nullptr;      // a database with a cost sample that was asked
+  bool nodelay_ = false;          // of a user whose fields were rolled back
+  std::string refusal_reason_, refusal_code_;  // of a user whose password was right
+};
+
+}  // namespace postern
+
+#endif

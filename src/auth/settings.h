@@ -1,0 +1,76 @@
+// What auth takes from the configuration, compiled once at start: templates, rules, databases.
+#ifndef POSTERN_AUTH_SETTINGS_H
+#define POSTERN_AUTH_SETTINGS_H
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/chain.h"
+#include "auth/db.h"
+#include "auth/username.h"
+#include "base/address.h"
+#include "conf/settings.h"
+#include "sasl/mechanisms.h"
+
+namespace postern {
+
+// default_fields or override_fields.
+struct FieldTemplate {
+  std::string name;  // suffix included
+  Template value;
+};
+
+// One passdb or userdb block, ready for use.
+struct Passdb {
+  std::string name;                  // for messages about the configuration
+  std::string driver;                // for lines about a request
+  uint32_t index = 0;                // in Configuration::passdbs or userdbs: what WorkerLookup carries
+  bool verbose = false;
+  DriverTraits traits;
+  std::unique_ptr<Database> local;   // null: look-ups run in an auth-worker
+  std::vector<FieldTemplate> defaults, overrides;
+  // A stored password with a slow hash that was seen lately, to spend the same time on users who do not exist
+  // (AUTH-5). Never decides anything.
+  SecretString cost_sample;
+};
+
+// The blocks of one chain; rules()[i] belongs to at(i).
+struct PassdbList {
+  std::vector<ChainEntry> rules;
+  std::vector<std::unique_ptr<Passdb>> databases;
+};
+
+// service.X.executable: what serves a user of that protocol on this host (DECISIONS section 8).
+struct MailProgram {
+  std::string service;
+  std::vector<Template> words;  // the program and its arguments
+};
+
+struct AuthSettings {
+  std::vector<const MechanismInfo*> mechanisms;
+  UsernameRules names;
+  PassdbList users, masters, userdbs;
+  std::vector<MailProgram> mail_programs;
+  std::string mail_uid, mail_gid;
+  std::vector<IpAddress> proxy_self;  // auth_proxy_self, names resolved
+  Milliseconds failure_delay{0}, internal_failure_delay{0}, request_timeout{0}, dns_timeout{0}, max_delay_until{0};
+  uint32_t max_workers = 0;
+  std::string verbose_passwords;  // auth_verbose_passwords
+  bool verbose = false, debug = false;
+  bool penalty = false;
+
+  // Blocks for the names in auth_proxy_self: at start only. The Error names block and setting.
+  static Result<AuthSettings> compile(const Configuration& configuration);
+  // All that compile() would say, not only the first; resolves no name.
+  static std::vector<std::string> problems(const Configuration& configuration);
+  // The mechanism when it is offered; null otherwise.
+  const MechanismInfo* mechanism(std::string_view name) const;
+  // Null: no local logins for that protocol.
+  const MailProgram* mail_program(std::string_view service) const;
+};
+
+}  // namespace postern
+
+#endif

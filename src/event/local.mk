@@ -1,0 +1,1 @@
+libpostern_a_SOURCES += %D%/loop.cc %D%/loop.h

@@ -1,0 +1,23 @@
+#include "login/client.h"
+
+#include "base/base64.h"
+
+namespace postern {
+
+std::string make_session_id(uint64_t microseconds, const Endpoint& remote) {
+  static uint64_t last = 0;
+  static uint16_t counter = 0;
+  microseconds &= 0xffffffffffff;
+  if (microseconds <= last) microseconds = last + 1;  // never twice in one process
+  last = microseconds;
+  char raw[8 + 16];
+  size_t size = 0;
+  for (int i = 0; i < 6; ++i) raw[size++] = static_cast<char>(microseconds >> (8 * i));
+  const uint16_t port = remote.ip.is_none() ? ++counter : remote.port;
+  raw[size++] = static_cast<char>(port);
+  raw[size++] = static_cast<char>(port >> 8);
+  for (char c : remote.ip.bytes()) raw[size++] = c;
+  return base64_encode_unpadded({raw, size});
+}
+
+}  // namespace postern

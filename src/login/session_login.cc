@@ -1,0 +1,266 @@
+// The half of a session that follows the word of auth: where the user goes, and handing him over.
+#include <fmt/format.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "login/session.h"
+#include "login/worker.h"
+
+namespace postern {
+
+namespace {
+
+constexpr AnswerKind kAnswers[] = {AnswerKind::LocalAccepted,   AnswerKind::AuthFailed,           AnswerKind::AuthzFailed,
+                                   AnswerKind::UserDisabled,    AnswerKind::PasswordExpired,      AnswerKind::TempFail,
+                                   AnswerKind::UnsupportedMechanism, AnswerKind::BadEncodingResponse,
+                                   AnswerKind::TooManyConnections};
+static_assert(std::size(kAnswers) == static_cast<size_t>(AuthResult::kCount));
+
+// "Temporary authentication failure. [host:2026-01-31 12:00:00]" (IMAP-81).
+std::string temporary_text(const std::string& host) {
+  const time_t now = ::time(nullptr);
+  tm local{};
+  ::localtime_r(&now, &local);
+  char stamp[32];
+  ::strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &local);
+  return fmt::format("Temporary authentication failure. [{}:{}]", host, stamp);
+}
+
+}  // namespace
+
+// --- auth --------------------------------------------------------------------------
+
+void Session::auth_challenge(std::string challenge) {
+  phase_ = Phase::Command;
+  history_.now_doing = LoginHistory::Now::SaslPending;
+  answer({.kind = AnswerKind::Challenge, .text = std::move(challenge)});
+}
+
+void Session::auth_slow() {
+  FrontOutput out;
+  front_->notice("Waiting for authentication process to respond..", out);
+  perform(out);
+}
+
+void Session::auth_reply(AuthReply reply, Fd program) {
+  ticket_.done();
+  ticket_ = {};
+  if (program && reply.mail_pid != 0)
+    program_.reset(new Program{{worker_.loop(), worker_.views().served().protocol, std::move(program), reply.mail_pid, *this}});
+  if (!reply.user.empty()) client_.user = reply.user;
+  client_.master_user = reply.master_user;
+  history_.last = attempt_end_of(reply.result);
+  history_.now_doing = LoginHistory::Now::Idle;
+  if (reply.result == AuthResult::Ok) {
+    ++history_.successes;
+    decided_ = worker_.loop().now();
+    return route(std::move(reply));
+  }
+  if (reply.result == AuthResult::Unavailable) return temporary_failure();
+  history_.limit = static_cast<uint32_t>(view_->settings.number(Key::mail_max_userip_connections));
+  answer({.kind = kAnswers[static_cast<size_t>(reply.result)], .text = std::move(reply.reason)});
+}
+
+void Session::temporary_failure(AnswerKind kind) {
+  history_.last = AttemptEnd::TempFail;
+  answer({.kind = kind, .text = temporary_text(view_->settings.text(Key::hostname))});
+}
+
+void Session::route(AuthReply reply) {
+  std::vector<std::string> warnings;
+  auto where = route_from(std::move(reply), worker_.views().served().protocol, client_.mechanism, warnings);
+  for (const std::string& w : warnings) log(LogLevel::Warning, "warning", proxy_prefix() + ": " + w);
+  if (!where) {
+    log(LogLevel::Error, "error", proxy_prefix() + ": " + where.error());
+    history_.last = AttemptEnd::TempFail;
+    return answer({.kind = AnswerKind::TempFail, .text = "Temporary authentication failure."});  // PXI-5
+  }
+  std::visit([this](auto& r) { go(r); }, *where);
+}
+
+void Session::go(RefusedRoute& r) {
+  if (r.referral) return answer({.kind = AnswerKind::Referral, .text = std::move(r.reason), .referral = std::move(*r.referral)});
+  answer({.kind = AnswerKind::LoginDisabled, .text = std::move(r.reason)});
+}
+
+// Without a mail program this host cannot serve the user (DECISIONS section 8).
+void Session::go(LocalRoute& r) {
+  if (program_) {
+    program_->route = std::move(r);
+    phase_ = Phase::Connecting;
+    history_.now_doing = LoginHistory::Now::Finishing;
+    client_.mail_pid = program_->start.pid();
+    return program_->start.start();
+  }
+  if (r.referral) return answer({.kind = AnswerKind::Referral, .referral = std::move(*r.referral)});
+  log(LogLevel::Error, "error",
+      fmt::format("User {} is to be logged in here (no field proxy), but service.{}.executable is not set", printable(client_.user, 80),
+                  client_.protocol));
+  temporary_failure();
+}
+
+void Session::go(ProxyRoute& r) {
+  if (has_control(r.destuser) || has_control(r.password.reveal())) {  // PXI-6
+    log(LogLevel::Error, "error", proxy_prefix() + ": credentials contain control characters");
+    return answer({.kind = AnswerKind::AuthFailed});
+  }
+  if (!r.mechanism.empty() && !ClientMechanism::make(r.mechanism)) {
+    log(LogLevel::Error, "error", fmt::format("{}: Unsupported SASL mechanism {}", proxy_prefix(), printable(r.mechanism)));
+    return answer({.kind = AnswerKind::BackendUnavailable});
+  }
+  if (loops_to_itself(r, client_.real_local, client_.user)) {
+    log(LogLevel::Error, "error", proxy_prefix() + ": Proxying loops to itself");
+    return answer({.kind = AnswerKind::BackendUnavailable});
+  }
+  if (client_.ttl <= 1) {  // PXI-4
+    log(LogLevel::Error, "error",
+        proxy_prefix() + ": Aborting due to remote server: TTL reached zero - proxies appear to be looping?");
+    return answer({.kind = AnswerKind::BackendMisconfigured});
+  }
+  start_proxy(std::move(r));
+}
+
+// --- proxy ---------------------------------------------------------------------------
+
+BackPlan Session::plan_for(ProxyRoute& r) const {
+  BackPlan plan;
+  plan.user = r.destuser;
+  plan.master = std::move(r.master);
+  plan.password = std::move(r.password);
+  plan.mechanism = std::move(r.mechanism);
+  plan.tls = r.tls;
+  plan.pipelining = r.pipelining;
+  plan.trusted = r.trusted;
+  plan.client_asked_capabilities = front_->asked_capabilities();
+  plan.forward.session = client_.session;
+  plan.forward.remote = client_.remote;
+  plan.forward.local = client_.local;
+  plan.forward.ttl = client_.ttl - 1;
+  plan.forward.client_id = client_.client_id;
+  plan.forward.forward = std::move(r.forward);
+  return plan;
+}
+
+// What a backend that wants a PROXY header is told (field proxy_haproxy).
+ProxyHeader Session::told_header() const {
+  ProxyHeader header;
+  header.forwarded = true;
+  header.remote = client_.remote;
+  header.local = client_.local;
+  header.authority = client_.local_name;
+  header.tls = facts_.tls_active || door_.tls_before;
+  return header;
+}
+
+void Session::start_proxy(ProxyRoute r) {
+  phase_ = Phase::Connecting;
+  history_.now_doing = LoginHistory::Now::Finishing;
+  if (r.timeout.count() == 0) r.timeout = view_->proxy.timeout;
+  const std::string master = r.master;
+  BackPlan plan = plan_for(r);
+  r.master = master;  // for the log
+  if (r.haproxy) r.preamble = encode_proxy_header(*r.haproxy, told_header());
+  proxy_ = std::make_unique<ProxyLogin>(worker_.proxy_world(), worker_.views().served().protocol, view_->proxy, std::move(r),
+                                        std::move(plan), *this);
+  proxy_->start();
+}
+
+std::string Session::proxy_prefix() const {
+  const std::string user = printable(client_.user, 80);
+  if (!proxy_) return fmt::format("proxy({})", user);
+  return fmt::format("proxy({},{})", user, proxy_->destination().text());
+}
+
+void Session::proxy_forward(std::string_view bytes) { write(bytes); }
+
+void Session::proxy_note(std::string_view text) {
+  log(LogLevel::Debug, "proxy_retry", fmt::format("{}: {} - reconnecting (attempt #{})", proxy_prefix(), text, proxy_->reconnects()));
+}
+
+void Session::proxy_failed(BackendFailure failure, std::string log_line) {
+  const bool refused = failure.what == FailureClass::Auth || failure.what == FailureClass::AuthTempFail;
+  history_.now_doing = LoginHistory::Now::Idle;
+  history_.last = refused ? AttemptEnd::ProxyRefused : AttemptEnd::LoggedInElsewhere;
+  if (!refused || view_->auth_verbose)
+    log(refused ? LogLevel::Info : LogLevel::Error, refused ? "proxy_refused" : "error", proxy_prefix() + ": " + log_line);
+  proxy_.reset();
+  answer(answer_for(failure, view_->mask_refusals));
+}
+
+void Session::proxy_accepted(BackendReply reply) {
+  FrontOutput out;
+  Answer a{.kind = AnswerKind::BackendAccepted, .backend = std::move(reply)};
+  front_->answer(a, out);
+  out_ += out.send;
+  flush();
+  if (phase_ == Phase::Ended) return;
+  const ProxyRoute& r = proxy_->route();
+  const Endpoint to = proxy_->destination();
+  const auto taken = std::chrono::duration_cast<Milliseconds>(SystemClock().now() - proxy_->started());
+  std::string line = fmt::format("{}: Started proxying to <{}>", proxy_prefix(), to.ip.text());
+  if (r.host != to.ip.text()) line += fmt::format(" (<{}>)", printable(r.host));
+  if (!proxy_->source().is_none()) line += " from " + proxy_->source().text();
+  if (r.destuser != client_.user) line += " as user " + printable(r.destuser, 80);
+  if (!r.master.empty()) line += fmt::format(" (master {})", printable(r.master, 80));
+  line += fmt::format(" ({}.{:03} secs", taken.count() / 1000, taken.count() % 1000);
+  if (proxy_->reconnects() > 0) line += fmt::format(", {} reconnects", proxy_->reconnects());
+  line += ')';
+  const std::string elements = view_->elements.fill(client_);
+  log_with(elements, LogLevel::Info, "proxy_start", line);
+  become_relay({proxy_->take_stream(), proxy_->take_leftover(), proxy_->take_backend(), proxy_prefix(), proxy_->bytes_sent()}, elements);
+}
+
+// --- local login ---------------------------------------------------------------------
+
+// A1: with a referral the answer says that another server is better.
+void Session::program_ready(std::string capabilities) {
+  LocalRoute& r = program_->route;
+  Answer a{.kind = AnswerKind::LocalAccepted, .text = capabilities};
+  if (r.referral)
+    a = {.kind = AnswerKind::ReferralAccepted, .text = std::move(r.reason), .backend = {{}, std::move(capabilities)}, .referral = std::move(*r.referral)};
+  FrontOutput out;
+  front_->answer(a, out);
+  out_ += out.send;
+  flush();
+  if (phase_ == Phase::Ended) return;
+  const std::string elements = view_->elements.fill(client_);
+  log_with(elements, LogLevel::Info, "login", "Login");
+  become_relay({program_->start.take_stream(), program_->start.take_leftover(), {},
+                fmt::format("{}({})<{}>", client_.protocol, printable(client_.user, 80), client_.mail_pid)},
+               elements);
+}
+
+void Session::program_failed(std::string why) {
+  log(LogLevel::Error, "error", fmt::format("service.{}.executable: {}", client_.protocol, why));
+  answer({.kind = AnswerKind::InternalFailure});
+}
+
+void Session::become_relay(Other other, const std::string& elements) {
+  deadline_.stop();
+  phase_ = Phase::Relayed;
+  const std::string to_front = out_ + other.leftover;
+  SessionStarted told = told_to_state();
+  auto relay = std::make_unique<RelaySession>(worker_, std::move(stream_), std::move(other.stream), std::move(other.backend),
+                                              std::move(other.prefix), elements, other.sent, bytes_out_, view_->disconnect_delay);
+  worker_.start_relay(std::move(relay), std::move(told), in_, to_front);
+  watch_.stop();
+  if (proxy_) proxy_->let_go();
+  worker_.bury(*this);
+}
+
+SessionStarted Session::told_to_state() const {
+  SessionStarted told;
+  told.user = client_.user;
+  told.service = client_.protocol;
+  told.session = client_.session;
+  told.remote = client_.remote;
+  told.local = client_.local;
+  if (proxy_) told.backend = proxy_->destination();
+  told.mail_pid = client_.mail_pid;
+  told.since = static_cast<int64_t>(SystemClock().wall_microseconds() / 1000000);
+  told.decided = static_cast<uint64_t>(std::chrono::duration_cast<Milliseconds>(decided_.time_since_epoch()).count());
+  return told;
+}
+
+}  // namespace postern

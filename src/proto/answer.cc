@@ -1,0 +1,50 @@
+#include "proto/answer.h"
+
+#include <array>
+
+namespace postern {
+
+namespace {
+
+// One row per class, in the order of FailureClass. A refusal's own text is shown where it may be; the other
+// classes say nothing of the backend to the client.
+struct ClassRow {
+  FailureClass what;
+  bool retryable;
+  AnswerKind shown;
+};
+
+constexpr std::array<ClassRow, static_cast<size_t>(FailureClass::kCount)> kClasses{{
+    {FailureClass::Auth, false, AnswerKind::BackendRefused},
+    {FailureClass::AuthTempFail, true, AnswerKind::BackendRefused},
+    {FailureClass::Connect, true, AnswerKind::BackendUnavailable},
+    {FailureClass::Protocol, true, AnswerKind::BackendUnavailable},
+    {FailureClass::Remote, true, AnswerKind::BackendUnavailable},
+    {FailureClass::RemoteConfig, false, AnswerKind::BackendMisconfigured},
+    {FailureClass::Internal, false, AnswerKind::BackendUnavailable},
+    // A certificate that is not valid: the recorded reference says "unavailable" (PXI-52).
+    {FailureClass::InternalConfig, false, AnswerKind::BackendUnavailable},
+}};
+
+constexpr bool rows_are_in_order() {
+  for (size_t i = 0; i < kClasses.size(); ++i)
+    if (static_cast<size_t>(kClasses[i].what) != i) return false;
+  return true;
+}
+static_assert(rows_are_in_order());
+
+const ClassRow& row_of(FailureClass what) { return kClasses[static_cast<size_t>(what)]; }
+
+}  // namespace
+
+bool is_retryable(FailureClass what) { return row_of(what).retryable; }
+
+Answer answer_for(const BackendFailure& failure, bool mask) {
+  const AnswerKind kind = row_of(failure.what).shown;
+  if (kind != AnswerKind::BackendRefused) return {kind};
+  const bool hidden = failure.what == FailureClass::Auth && mask && !failure.passes_always;
+  if (hidden || failure.reply.empty()) return {AnswerKind::AuthFailed};
+  return {kind, failure.reply};
+}
+
+}  // namespace postern

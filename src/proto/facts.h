@@ -1,0 +1,49 @@
+// What a protocol core may know of its connection, told by the session; and what a trusted peer told us.
+#ifndef POSTERN_PROTO_FACTS_H
+#define POSTERN_PROTO_FACTS_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/address.h"
+
+namespace postern {
+
+// Facts that change during a connection (STARTTLS, ID, XCLIENT).
+struct ConnectionFacts {
+  bool tls_available = false;  // STARTTLS may be offered: ssl != no
+  bool tls_active = false;
+  bool secured = false;        // TLS, trusted peer, or remote IP == local IP (IMAP-8)
+  bool trusted = false;        // TCP peer is in login_trusted_networks
+};
+
+// What a trusted peer says of the client behind it (IMAP-53, POP-31). Absent members were not told.
+struct ForwardedFacts {
+  std::optional<IpAddress> remote_ip, local_ip;
+  std::optional<uint16_t> remote_port, local_port;
+  std::optional<uint32_t> ttl;
+  std::optional<std::string> session;
+  std::vector<std::pair<std::string, std::string>> forward;  // names without x-forward- / forward_
+  std::string client_id;  // retained IMAP ID list body (IMAP-56)
+};
+
+// Whether a trusted peer's session id is taken over (DECISIONS 6): 1 to 64 (CONST-10) printable bytes that no
+// protocol or log line has to quote.
+bool is_session_id(std::string_view text);
+
+// What we tell a backend of the client before us (PXI-10, PXP-3).
+struct ForwardFacts {
+  std::string session;
+  Endpoint remote, local;
+  uint32_t ttl = 4;  // already reduced for this hop
+  std::vector<std::pair<std::string, std::string>> forward;  // names without prefix, in reply order
+  std::string client_id;
+};
+
+}  // namespace postern
+
+#endif

@@ -1,0 +1,384 @@
+#include "proto/pop3/front.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/base64.h"
+#include "base/text.h"
+#include "proto/line_reader.h"
+#include "proto/pop3/xclient.h"
+
+namespace postern::pop3 {
+
+namespace {
+
+constexpr std::string_view kPlaintextRefused =
+    "-ERR [AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.\r\n";
+constexpr size_t kMaxReply = 480;  // with "-ERR [SYS/TEMP] " and CRLF a line stays below RFC 2449's 512
+
+// --- answers (POP-20 to POP-27) --------------------------------------------------
+
+// How an outcome is told: `code`, then the answer's text or, without one, `text`.
+struct AnswerRow {
+  AnswerKind kind;
+  std::string_view code;
+  std::string_view text;
+  bool text_may_have_code = false;  // a text that begins with "[" replaces the code (IMAP-87)
+  std::string_view farewell{};      // the connection ends, for this reason
+};
+
+constexpr AnswerRow kAnswers[] = {
+    {AnswerKind::AuthFailed, "[AUTH] ", "Authentication failed.", true},
+    {AnswerKind::AuthzFailed, "[AUTH] ", "Authorization failed", true},
+    {AnswerKind::PasswordExpired, "[AUTH] ", "Authentication failed.", true},
+    {AnswerKind::UserDisabled, "[AUTH] ", "Authentication failed.", true},
+    {AnswerKind::TempFail, "[SYS/TEMP] ", "Temporary authentication failure."},
+    {AnswerKind::LoginDisabled, "[AUTH] ", "Login disabled for this user"},
+    {AnswerKind::Referral, "", "Try this server instead."},
+    {AnswerKind::UnsupportedMechanism, "[AUTH] ", "Unsupported authentication mechanism."},
+    {AnswerKind::BadEncodingInitial, "[AUTH] ", "Invalid base64 data in initial response"},
+    {AnswerKind::BadEncodingResponse, "[AUTH] ", "Invalid base64 in response"},
+    {AnswerKind::BackendRefused, "", "Authentication failed."},
+    {AnswerKind::BackendUnavailable, "[SYS/TEMP] ", "Account is temporarily unavailable."},
+    {AnswerKind::BackendMisconfigured, "", "Account is temporarily unavailable."},
+    {AnswerKind::TooManyConnections, "[IN-USE] ", "Maximum number of connections from user+IP exceeded", false,
+     "Maximum number of connections from user+IP exceeded"},
+    {AnswerKind::InternalFailure, "[SYS/TEMP] ",
+     "Internal login failure. Refer to server log for more information.", false, "Internal login failure"},
+};
+
+const AnswerRow* row_of(AnswerKind kind) {
+  for (const AnswerRow& row : kAnswers)
+    if (row.kind == kind) return &row;
+  return nullptr;
+}
+
+std::string told(const AnswerRow& row, const std::string& given) {
+  const std::string text = given.empty() ? std::string(row.text) : printable(given, kMaxReply);
+  const bool own_code = row.text_may_have_code && text.starts_with("[");
+  return "-ERR " + std::string(own_code ? "" : row.code) + text + "\r\n";
+}
+
+// --- lines -------------------------------------------------------------------------
+
+// "AUTH MECH response" cut at single blanks; what is not there is empty.
+struct Words {
+  std::string_view name, arguments;
+};
+Words first_word(std::string_view line) {
+  const size_t blank = std::min(line.find(' '), line.size());
+  return {line.substr(0, blank), line.substr(std::min(blank + 1, line.size()))};
+}
+
+bool sends_token(std::string_view mechanism) {
+  return iequals(mechanism, "XOAUTH2") || iequals(mechanism, "OAUTHBEARER") || iequals(mechanism, "GSSAPI");
+}
+
+// --- the front -----------------------------------------------------------------------
+
+class Pop3Front : public Front {
+ public:
+  Pop3Front(const FrontSettings& settings, const ConnectionFacts& facts) : settings_(settings), facts_(facts) {}
+
+  void greet(FrontOutput& out) override {
+    out.send += facts_.trusted ? "+OK [XCLIENT] " : "+OK ";
+    out.send += settings_.greeting + "\r\n";
+  }
+
+  size_t feed(std::string_view input, FrontOutput& out) override {
+    size_t taken = 0;
+    while (phase_ == Phase::Command || phase_ == Phase::Response) {
+      const std::string_view rest = input.substr(taken);
+      const Line line = next_line(rest, line_limit(rest));
+      if (line.status == Line::Status::Incomplete) break;
+      if (line.status == Line::Status::TooLong) {
+        too_long(rest, out);
+        break;
+      }
+      taken += line.taken;
+      if (phase_ == Phase::Response)
+        response(line.text, out);
+      else
+        command(line.text, out);
+      if (out.request.index() != 0) break;
+    }
+    return taken;
+  }
+
+  void answer(const Answer& answer, FrontOutput& out) override {
+    if (answer.kind == AnswerKind::Challenge) return challenge(answer.text, out);
+    mechanism_.clear();
+    if (answer.kind == AnswerKind::BackendAccepted) return accepted(answer.backend.line, out);
+    const AnswerRow* row = row_of(answer.kind);
+    if (row == nullptr) return accepted("+OK Logged in.", out);  // a referral has no form here (REF-6)
+    out.send += told(*row, answer.text);
+    phase_ = Phase::Command;
+    if (!row->farewell.empty()) leave(row->farewell, out);
+  }
+
+  void on_tls(FrontOutput&) override {
+    user_.reset();
+    if (phase_ == Phase::Handshake) phase_ = Phase::Command;
+  }
+  void set_facts(const ConnectionFacts& facts) override { facts_ = facts; }
+  void notice(std::string_view, FrontOutput&) override {}
+  void goodbye(std::string_view text, bool unavailable, FrontOutput& out) override {
+    out.send += unavailable ? "-ERR [SYS/TEMP] " : "-ERR ";
+    out.send += printable(text, kMaxReply) + "\r\n";
+    phase_ = Phase::Over;
+  }
+
+ private:
+  enum class Phase : uint8_t {
+    Command,    // reads commands
+    Response,   // the next line is a SASL response
+    Auth,       // auth or a backend decides
+    Handshake,  // TLS begins
+    Over,       // logged in or leaving
+  };
+
+  struct Command {
+    std::string_view name;
+    void (Pop3Front::*run)(std::string_view arguments, FrontOutput& out);
+  };
+  static constexpr size_t kCommandCount = 9;
+  static const std::array<Command, kCommandCount> kCommands;
+
+  // --- lines ---
+
+  size_t sasl_limit(std::string_view mechanism) const {
+    return sends_token(mechanism) ? settings_.max_token : settings_.max_sasl;
+  }
+
+  // Only an initial response may be longer than a command (POP-11).
+  size_t line_limit(std::string_view rest) const {
+    if (phase_ == Phase::Response) return sasl_limit(mechanism_);
+    const size_t before = initial_response_at(rest);
+    if (before == 0) return settings_.max_line;
+    return std::max(settings_.max_line, before + sasl_limit(first_word(rest.substr(5)).name));
+  }
+  // Where the initial response of "AUTH MECH " begins; 0 when `rest` is something else or not so far yet.
+  size_t initial_response_at(std::string_view rest) const {
+    const std::string_view head = rest.substr(0, settings_.max_line);
+    if (!istarts_with(head, "AUTH ")) return 0;
+    const size_t blank = head.find_first_of(" \n", 5);
+    return blank == std::string_view::npos || head[blank] == '\n' ? 0 : blank + 1;
+  }
+
+  void too_long(std::string_view rest, FrontOutput& out) {
+    if (phase_ == Phase::Response || initial_response_at(rest) > 0)
+      return leave("Authentication response too large", out);
+    out.send += "-ERR Input buffer full, aborting\r\n";
+    leave("Input buffer full", out);
+  }
+
+  void command(std::string_view line, FrontOutput& out) {
+    const Words words = first_word(line);
+    for (const Command& known : kCommands) {
+      if (!iequals(known.name, words.name)) continue;
+      bad_commands_ = 0;
+      return (this->*known.run)(words.arguments, out);
+    }
+    out.send += "-ERR Unknown command.\r\n";
+    if (++bad_commands_ < settings_.max_bad_commands) return;
+    out.send += "-ERR Too many invalid bad commands.\r\n";
+    leave("Too many invalid commands", out);
+  }
+
+  void leave(std::string_view reason, FrontOutput& out) {
+    phase_ = Phase::Over;
+    out.request = Farewell{reason};
+  }
+
+  // --- capabilities and TLS ---
+
+  bool may_send_password() const {
+    return facts_.secured || (settings_.allow_plaintext && !settings_.tls_required);
+  }
+  bool is_offered(const FrontSettings::Mechanism& mechanism) const {
+    if (mechanism.is_private || (settings_.tls_required && !facts_.secured)) return false;
+    return !mechanism.plaintext || may_send_password();
+  }
+
+  std::string fixed_capabilities() const {
+    static constexpr std::string_view kBuiltIn = "CAPA TOP UIDL RESP-CODES PIPELINING AUTH-RESP-CODE";
+    const std::string& set = settings_.capability;
+    if (set.empty()) return std::string(kBuiltIn);
+    return set[0] == '+' ? std::string(kBuiltIn) + " " + set.substr(1) : set;
+  }
+
+  void capa(std::string_view, FrontOutput& out) {
+    out.send += "+OK\r\n";
+    const std::string names = fixed_capabilities();
+    for (std::string_view name : split_words(names)) out.send += std::string(name) + "\r\n";
+    if (facts_.tls_available && !facts_.tls_active) out.send += "STLS\r\n";
+    if (may_send_password()) out.send += "USER\r\n";
+    out.send += "SASL";
+    for (const auto& mechanism : settings_.mechanisms)
+      if (is_offered(mechanism)) out.send += " " + mechanism.name;
+    out.send += "\r\n.\r\n";
+  }
+
+  void stls(std::string_view, FrontOutput& out) {
+    if (facts_.tls_active) {
+      out.send += "-ERR TLS is already active.\r\n";
+    } else if (!facts_.tls_available) {
+      out.send += "-ERR TLS support isn't enabled.\r\n";
+    } else {
+      out.send += "+OK Begin TLS negotiation now.\r\n";
+      phase_ = Phase::Handshake;
+      out.request = BeginTls{};
+    }
+  }
+
+  void quit(std::string_view, FrontOutput& out) {
+    out.send += "+OK Logging out\r\n";
+    leave("Aborted login by logging out", out);
+  }
+
+  // --- USER and PASS ---
+
+  bool refuses_password(FrontOutput& out) {
+    if (may_send_password()) return false;
+    out.send += kPlaintextRefused;
+    out.request = PolicyRefusal{"Plaintext authentication disabled", true, {}};
+    return true;
+  }
+
+  void user(std::string_view arguments, FrontOutput& out) {
+    if (refuses_password(out)) return;
+    user_ = std::string(arguments);
+    out.send += "+OK\r\n";
+  }
+
+  void pass(std::string_view arguments, FrontOutput& out) {
+    if (refuses_password(out)) return;
+    if (!user_) {
+      out.send += "-ERR No username given.\r\n";
+      return;
+    }
+    constexpr std::string_view kNul("\0", 1);
+    SecretString initial(kNul);
+    initial.append(*std::exchange(user_, std::nullopt));
+    initial.append(kNul);
+    initial.append(arguments);
+    begin("PLAIN", std::move(initial), out);
+  }
+
+  void begin(std::string mechanism, std::optional<SecretString> initial, FrontOutput& out) {
+    mechanism_ = mechanism;
+    phase_ = Phase::Auth;
+    out.request = AuthBegin{std::move(mechanism), std::move(initial)};
+  }
+
+  // --- AUTH ---
+
+  void auth(std::string_view arguments, FrontOutput& out) {
+    const Words words = first_word(arguments);
+    if (words.name.empty()) return list_mechanisms(out);
+    std::string mechanism = to_upper(words.name);
+    if (refuses_mechanism(mechanism, out)) return;
+    if (words.arguments.empty()) return begin(std::move(mechanism), std::nullopt, out);
+    auto initial = words.arguments == "=" ? SecretString() : base64_decode_secret(words.arguments);
+    if (!initial) return refuse(AnswerKind::BadEncodingInitial, mechanism, out);
+    begin(std::move(mechanism), std::move(initial), out);
+  }
+
+  void list_mechanisms(FrontOutput& out) const {
+    out.send += "+OK\r\n";
+    for (const auto& mechanism : settings_.mechanisms)
+      if (is_offered(mechanism)) out.send += mechanism.name + "\r\n";
+    out.send += ".\r\n";
+  }
+
+  bool refuses_mechanism(const std::string& mechanism, FrontOutput& out) {
+    if (settings_.tls_required && !facts_.secured) {
+      out.send += "-ERR [AUTH] Authentication not allowed until SSL/TLS is enabled.\r\n";
+      out.request = PolicyRefusal{"SSL required for authentication", true, mechanism};
+      return true;
+    }
+    const auto known = std::find_if(settings_.mechanisms.begin(), settings_.mechanisms.end(),
+                                    [&mechanism](const auto& m) { return m.name == mechanism && !m.is_private; });
+    if (known == settings_.mechanisms.end()) return refuse(AnswerKind::UnsupportedMechanism, mechanism, out), true;
+    if (!known->plaintext || may_send_password()) return false;
+    out.send += "-ERR [AUTH] Plaintext authentication disabled.\r\n";
+    out.request = PolicyRefusal{"Plaintext authentication disabled", true, mechanism};
+    return true;
+  }
+
+  void refuse(AnswerKind kind, std::string mechanism, FrontOutput& out) {
+    const AnswerRow& row = *row_of(kind);
+    out.send += told(row, {});
+    out.request = PolicyRefusal{row.text, true, std::move(mechanism)};
+  }
+
+  void challenge(const std::string& bytes, FrontOutput& out) {
+    out.send += "+ " + base64_encode(bytes) + "\r\n";
+    phase_ = Phase::Response;
+  }
+
+  void response(std::string_view line, FrontOutput& out) {
+    auto data = base64_decode_secret(line);
+    if (data) {
+      phase_ = Phase::Auth;
+      out.request = AuthResponse{std::move(*data)};
+      return;
+    }
+    out.send += line == "*" ? "-ERR Authentication aborted by client.\r\n"
+                            : told(*row_of(AnswerKind::BadEncodingResponse), {});
+    mechanism_.clear();
+    phase_ = Phase::Command;
+    out.request = AuthAbort{};
+  }
+
+  void accepted(std::string_view line, FrontOutput& out) {
+    out.send += std::string(line) + "\r\n";
+    phase_ = Phase::Over;
+  }
+
+  // No database of ours keeps passwords in clear for it; the greeting has no challenge either (POP-10).
+  void apop(std::string_view, FrontOutput& out) { out.send += "-ERR APOP not enabled.\r\n"; }
+
+  // --- trusted peers ---
+
+  void xclient(std::string_view arguments, FrontOutput& out) {
+    if (!facts_.trusted) {
+      out.send += "+OK You are not from trusted IP - ignoring\r\n";
+      return;
+    }
+    Xclient told_facts = parse_xclient(arguments);
+    out.send += told_facts.valid ? "+OK Updated\r\n" : "-ERR Invalid parameters\r\n";
+    out.request = std::move(told_facts.facts);
+  }
+  void xoip(std::string_view arguments, FrontOutput& out) { 
+    xclient("ADDR=" + std::string(first_word(arguments).name), out);
+  }
+
+  const FrontSettings& settings_;
+  ConnectionFacts facts_;
+  Phase phase_ = Phase::Command;
+  unsigned bad_commands_ = 0;
+  std::optional<std::string> user_;  // from USER until PASS
+  std::string mechanism_;            // of the exchange under way
+};
+
+constexpr std::array<Pop3Front::Command, Pop3Front::kCommandCount> Pop3Front::kCommands{{
+    {"CAPA", &Pop3Front::capa},
+    {"USER", &Pop3Front::user},
+    {"PASS", &Pop3Front::pass},
+    {"AUTH", &Pop3Front::auth},
+    {"STLS", &Pop3Front::stls},
+    {"QUIT", &Pop3Front::quit},
+    {"APOP", &Pop3Front::apop},
+    {"XCLIENT", &Pop3Front::xclient},
+    {"XOIP", &Pop3Front::xoip},
+}};
+
+}  // namespace
+
+std::unique_ptr<Front> make_front(const FrontSettings& settings, const ConnectionFacts& facts) {
+  return std::make_unique<Pop3Front>(settings, facts);
+}
+
+}  // namespace postern::pop3

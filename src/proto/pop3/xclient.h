@@ -1,0 +1,31 @@
+// XCLIENT: what a trusted peer says of the client behind it, both ways (POP-30 to POP-34, PXP-3).
+#ifndef POSTERN_PROTO_POP3_XCLIENT_H
+#define POSTERN_PROTO_POP3_XCLIENT_H
+
+#include <string>
+#include <string_view>
+
+#include "proto/facts.h"
+
+namespace postern::pop3 {
+
+struct Xclient {
+  ForwardedFacts facts;
+  bool valid = true;  // false: at least one value was not; the others stand (POP-31)
+};
+
+// The arguments of XCLIENT. Names of 2.3 and 2.4 are known, others left out.
+Xclient parse_xclient(std::string_view arguments);
+
+// The whole command without CRLF, at most kMaxXclientLine bytes: FORWARD is left out where it would make
+// the line longer than peers read (`complete` is false then).
+struct XclientLine {
+  std::string text;
+  bool complete = true;
+};
+inline constexpr size_t kMaxXclientLine = 1000;
+XclientLine format_xclient(const ForwardFacts& facts);
+
+}  // namespace postern::pop3
+
+#endif

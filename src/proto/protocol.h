@@ -1,0 +1,31 @@
+// What common code must know of a protocol, as data. One of these per protocol; login/protocols.cc lists them.
+#ifndef POSTERN_PROTO_PROTOCOL_H
+#define POSTERN_PROTO_PROTOCOL_H
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "proto/front.h"
+#include "proto/program_greeting.h"
+#include "proto/script.h"
+
+namespace postern {
+
+struct Protocol {
+  std::string_view name;          // "imap": %s, settings, protocol filter
+  std::string_view login_service; // "imap-login": service name, log prefix
+  uint16_t port;                  // default of a backend (143)
+  uint16_t tls_port;              // with field ssl (993)
+  std::string_view alpn;          // towards backends; empty: none
+  bool has_referral;              // A1 applies
+  std::unique_ptr<Front> (*make_front)(const FrontSettings& settings, const ConnectionFacts& facts);
+  std::span<const Step> steps;    // backend handshake
+  // Reads what a local mail program has said so far; nothing has to be said where programs are silent.
+  ProgramGreeting (*read_program_greeting)(std::string_view received);
+  StateForm state_form = StateForm::Waiting;  // LOG-12
+};
+
+}  // namespace postern
+
+#endif

@@ -1,0 +1,185 @@
+#include "proxy/route.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace postern {
+
+namespace {
+
+// The fields as they are read, before their combination is looked at.
+struct Fields {
+  bool proxy = false, nologin = false;
+  std::optional<std::string> host, reason;
+  std::optional<IpAddress> hostip;
+  std::optional<uint16_t> port;
+  std::optional<std::string> destuser;
+  bool implicit_tls = false, starttls = false, any_cert = false;
+  ProxyRoute route;
+};
+
+struct Context {
+  Fields fields;
+  std::vector<std::string>& warnings;
+};
+
+// A field's reader returns what is wrong with the value, or an empty string.
+using ReadField = std::string (*)(Context&, const std::string& value);
+
+std::string read_ip(const std::string& value, std::optional<IpAddress>& out) {
+  if (value.empty()) return {};  // empty means unset
+  out = IpAddress::parse(value);
+  return out ? "" : "not an IP address";
+}
+
+std::string read_port(Context& c, const std::string& value) {
+  const auto number = parse_number(value, 65535);
+  if (!number || *number == 0) return "not a port (1-65535)";
+  c.fields.port = static_cast<uint16_t>(*number);
+  return {};
+}
+
+struct Unit {
+  std::string_view name;
+  uint64_t milliseconds;
+};
+constexpr Unit kUnits[] = {{"seconds", 1000},  {"secs", 1000},  {"minutes", 60000},    {"mins", 60000},
+                           {"hours", 3600000}, {"milliseconds", 1}, {"msecs", 1}};
+
+// A plain number is seconds here; else any prefix of a unit, where "m" is minutes (FLD table, section 6).
+std::string read_time(const std::string& value, Milliseconds& out) {
+  const size_t digits = std::min(value.find_first_not_of("0123456789"), value.size());
+  const auto number = parse_number(std::string_view(value).substr(0, digits), 1000000);
+  if (!number) return "not a time";
+  const std::string unit = to_lower(trim(std::string_view(value).substr(digits)));
+  uint64_t factor = unit.empty() ? 1000 : unit == "ms" ? 1 : 0;
+  for (const Unit& u : kUnits)
+    if (factor == 0 && u.name.starts_with(unit)) factor = u.milliseconds;
+  if (factor == 0) return "unknown unit";
+  out = Milliseconds(*number * factor);
+  return {};
+}
+
+std::string read_tls(Context& c, const std::string& value, bool& which) {
+  which = true;
+  if (value == "any-cert") c.fields.any_cert = true;
+  if (iequals(value, "no")) c.warnings.push_back("ssl=no or starttls=no in the passdb still means TLS; remove the field for none");
+  return {};
+}
+
+std::string read_header_version(Context& c, const std::string& value) {
+  if (!iequals(value, "v1") && !iequals(value, "v2")) return "neither v1 nor v2";
+  c.fields.route.haproxy = iequals(value, "v1") ? ProxyHeaderVersion::V1 : ProxyHeaderVersion::V2;
+  return {};
+}
+
+struct Field {
+  std::string_view name;
+  ReadField read;
+};
+
+constexpr Field kFields[] = {
+    {"proxy", [](Context& c, const std::string&) { return c.fields.proxy = true, std::string(); }},
+    {"nologin", [](Context& c, const std::string&) { return c.fields.nologin = true, std::string(); }},
+    {"host", [](Context& c, const std::string& v) { return c.fields.host = v, std::string(); }},
+    {"hostip", [](Context& c, const std::string& v) { return read_ip(v, c.fields.hostip); }},
+    {"port", read_port},
+    {"destuser", [](Context& c, const std::string& v) { return c.fields.destuser = v, std::string(); }},
+    {"reason", [](Context& c, const std::string& v) { return c.fields.reason = v, std::string(); }},
+    {"master", [](Context& c, const std::string& v) { return c.fields.route.master = v, std::string(); }},
+    {"proxy_mech", [](Context& c, const std::string& v) { return c.fields.route.mechanism = to_upper(v), std::string(); }},
+    {"proxy_timeout", [](Context& c, const std::string& v) { return read_time(v, c.fields.route.timeout); }},
+    {"proxy_haproxy", read_header_version},
+    {"proxy_nopipelining", [](Context& c, const std::string&) { return c.fields.route.pipelining = false, std::string(); }},
+    {"proxy_not_trusted", [](Context& c, const std::string&) { return c.fields.route.trusted = false, std::string(); }},
+    {"proxy_host_immediate_failure_after",
+     [](Context& c, const std::string& v) { return read_time(v, c.fields.route.immediate_failure_after.emplace()); }},
+    {"source_ip", [](Context& c, const std::string& v) { return read_ip(v, c.fields.route.source); }},
+    {"ssl", [](Context& c, const std::string& v) { return read_tls(c, v, c.fields.implicit_tls); }},
+    {"starttls", [](Context& c, const std::string& v) { return read_tls(c, v, c.fields.starttls); }},
+};
+
+constexpr std::string_view kForwardPrefix = "forward_";
+
+Status read_fields(Context& c, const FieldList& list) {
+  for (const auto& [name, value] : list) {
+    if (istarts_with(name, kForwardPrefix)) {
+      c.fields.route.forward.emplace_back(name.substr(kForwardPrefix.size()), value);
+      continue;
+    }
+    for (const Field& field : kFields) {
+      if (field.name != name) continue;
+      const std::string wrong = field.read(c, value);
+      if (!wrong.empty())
+        return Error(fmt::format("Auth service returned invalid {} value '{}': {}", name, printable(value), wrong));
+    }
+  }
+  return {};
+}
+
+std::optional<ReferralTarget> referral_from(const Fields& f, const Protocol& protocol, const std::string& user, std::string_view mechanism) {
+  if (!f.host || f.host->empty()) return std::nullopt;
+  const uint16_t fallback = f.implicit_tls ? protocol.tls_port : protocol.port;
+  return ReferralTarget{f.destuser.value_or(user), std::string(mechanism), *f.host, f.port.value_or(fallback)};
+}
+
+TlsUse tls_use(const Fields& f) {
+  if (f.starttls) return TlsUse::StartTls;
+  return f.implicit_tls ? TlsUse::Implicit : TlsUse::None;
+}
+
+// Where `host` was an address or `hostip` is given, auth had nothing to resolve.
+Status fill_addresses(ProxyRoute& route, const Fields& f, std::vector<IpAddress>&& resolved) {
+  const auto literal = IpAddress::parse(route.host);
+  if (literal && f.hostip && *literal != *f.hostip)
+    return Error(fmt::format("host and hostip are different addresses: {} and {}", literal->text(), f.hostip->text()));
+  if (f.hostip)
+    route.addresses = {*f.hostip};
+  else if (literal)
+    route.addresses = {*literal};
+  else
+    route.addresses = std::move(resolved);
+  return route.addresses.empty() ? Status(Error("host " + printable(route.host) + " has no address")) : Status();
+}
+
+Result<Route> proxy_route(Fields&& f, AuthReply&& reply, const Protocol& protocol) {
+  ProxyRoute route = std::move(f.route);
+  if (f.host) route.host = *f.host;
+  if (route.host.empty() && f.hostip) route.host = f.hostip->text();
+  if (route.host.empty()) return Error(f.host ? "Auth service returned invalid host value '': empty" : "host not given");
+  if (!reply.password) return Error("password not given");
+  if (const Status s = fill_addresses(route, f, std::move(reply.addresses)); !s) return Error(s.error());
+  route.tls = tls_use(f);
+  route.verify_certificate = !f.any_cert;
+  route.port = f.port.value_or(route.tls == TlsUse::Implicit ? protocol.tls_port : protocol.port);
+  route.destuser = f.destuser ? std::move(*f.destuser) : reply.user;
+  if (route.master.empty()) route.master = std::move(reply.master_user);  // FLD: who logged in as the user
+  route.password = std::move(*reply.password);
+  for (const IpAddress& ip : route.addresses)
+    if (route.source && route.source->family() != ip.family())
+      return Error(fmt::format("source_ip {} and destination {} are of different families", route.source->text(), ip.text()));
+  return Route(std::move(route));
+}
+
+}  // namespace
+
+Result<Route> route_from(AuthReply&& reply, const Protocol& protocol, std::string_view mechanism, std::vector<std::string>& warnings) {
+  Context c{{}, warnings};
+  if (const Status s = read_fields(c, reply.extra); !s) return Error(s.error());
+  Fields& f = c.fields;
+  if (f.proxy) return proxy_route(std::move(f), std::move(reply), protocol);
+  auto referral = referral_from(f, protocol, reply.user, mechanism);
+  if (f.nologin) return Route(RefusedRoute{f.reason.value_or(""), std::move(referral)});
+  if (!protocol.has_referral) referral.reset();
+  return Route(LocalRoute{f.reason.value_or(""), std::move(referral)});
+}
+
+bool loops_to_itself(const ProxyRoute& route, const Endpoint& local, std::string_view user) {
+  if (route.port != local.port || route.destuser != user) return false;
+  for (const IpAddress& ip : route.addresses)
+    if (ip == local.ip) return true;
+  return false;
+}
+
+}  // namespace postern

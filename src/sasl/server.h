@@ -1,0 +1,66 @@
+// Server side of a SASL exchange: decoded responses in, steps out. No socket, no user database, no clock.
+#ifndef POSTERN_SASL_SERVER_H
+#define POSTERN_SASL_SERVER_H
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "base/secret.h"
+
+namespace postern {
+
+// The client is to answer `text` (not encoded; may be empty).
+struct SaslChallenge {
+  std::string text;
+};
+
+// The client sent a password: `authcid` claims to know `password` and wants to act as `authzid` (empty:
+// as itself).
+struct SaslPassword {
+  std::string authzid, authcid;
+  SecretString password;
+};
+
+// `authcid` will prove, or has proved, to know his password without sending it: the stored one is wanted, then
+// supply() goes on.
+struct SaslClaim {
+  std::string authzid, authcid;
+};
+
+// The proof was right. `last_word` must reach the client, as one more challenge whose answer means nothing.
+struct SaslProven {
+  std::optional<std::string> last_word;
+};
+
+// The proof was wrong, or is of a user who does not exist.
+struct SaslDisproven {};
+
+// Not what the mechanism's syntax allows. The client is told the same as for a wrong password (IMAP-80).
+struct SaslBad {
+  std::string_view why;  // static
+};
+
+using SaslStep = std::variant<SaslChallenge, SaslPassword, SaslClaim, SaslProven, SaslDisproven, SaslBad>;
+
+// A stored password that proofs can be checked against.
+struct SaslSecret {
+  bool verifier = false;  // data of MechanismInfo::verifier; else the password itself
+  SecretString data;
+};
+
+// One exchange. It is over after anything but SaslChallenge and SaslClaim; step() must not be called again.
+class ServerMechanism {
+ public:
+  virtual ~ServerMechanism() = default;
+  // First call: the initial response, absent when the client sent none (RFC 4422 section 3; absent and empty
+  // differ). Later calls: the answer to the last challenge, never absent.
+  virtual SaslStep step(std::optional<SecretString> response) = 0;
+  // After SaslClaim, once. Null: there is no such user or no usable password; the exchange goes on the same way and
+  // no proof will do (NOTES: users must not be told apart).
+  virtual SaslStep supply(const SaslSecret*) { return SaslBad{"no claim was made"}; }
+};
+
+}  // namespace postern
+
+#endif

@@ -1,0 +1,120 @@
+#include "state/service.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace postern {
+
+namespace {
+
+// Owners below are pids of one-shot workers.
+constexpr uint64_t kFirstLogin = uint64_t{1} << 32;
+constexpr size_t kIdsPerMessage = 4000;
+constexpr uint32_t kSpreadFrom = 2;  // so many at once are not ended at once
+
+template <class T, class Send>
+void in_pieces(const std::vector<T>& all, Send send) {
+  for (size_t at = 0; at < all.size(); at += kIdsPerMessage)
+    send(std::vector<T>(all.begin() + static_cast<ptrdiff_t>(at), all.begin() + static_cast<ptrdiff_t>(std::min(all.size(), at + kIdsPerMessage))));
+}
+
+}  // namespace
+
+StateService::StateService(Loop& loop, uint32_t master, std::function<void(KickWorkers)> kick_workers)
+    : loop_(loop), master_(master), kick_workers_(std::move(kick_workers)), next_owner_(kFirstLogin) {}
+
+uint64_t StateService::now() const {
+  return static_cast<uint64_t>(std::chrono::duration_cast<Milliseconds>(loop_.now().time_since_epoch()).count());
+}
+
+void StateService::add_login(Fd socket, uint32_t pid) {
+  const uint64_t owner = next_owner_++;
+  auto login = std::make_unique<Login>(Login{*this, owner, pid, nullptr});
+  Login* raw = login.get();
+  Channel::Events events;
+  events.packet = [this, raw](std::string_view packet, std::span<Fd> descriptors) { on_packet(*raw, packet, descriptors); };
+  events.lost = [this, owner](std::string_view) { lost(owner); };
+  login->channel = std::make_unique<Channel>(loop_, std::move(socket), Role::State, Role::Login, std::move(events));
+  logins_.emplace(owner, std::move(login));
+}
+
+void StateService::add_reports(Fd socket) {
+  reports_.push_back(std::make_unique<ReportReader>(loop_, std::move(socket), [this](std::string_view packet, uint32_t pid) { on_report(packet, pid); }));
+}
+
+// Nonsense costs the peer his connection, and us what he had told.
+void StateService::on_packet(Login& login, std::string_view packet, std::span<Fd> descriptors) {
+  const Status status = dispatch(packet, descriptors, Role::Login, Role::State, login);
+  if (status) return;
+  log_error(fmt::format("login process {} broke the rules: {}", login.pid, status.error()));
+  loop_.defer([this, owner = login.owner] { lost(owner); });
+}
+
+void StateService::lost(uint64_t owner) {
+  roll_.forget(owner);
+  auto node = logins_.extract(owner);
+  if (!node.empty()) loop_.defer([kept = std::shared_ptr<Login>(std::move(node.mapped()))] {});
+}
+
+void StateService::on_report(std::string_view packet, uint32_t pid) {
+  Master master{*this};
+  Worker worker{*this, pid};
+  const Status status = pid == master_ ? dispatch(packet, {}, Role::Master, Role::State, master)
+                                       : dispatch(packet, {}, Role::Login, Role::State, worker);
+  if (!status || !worker.good) log_error(fmt::format("login process {} broke the rules: {}", pid, status ? "too much" : status.error()));
+}
+
+void StateService::Login::on(const SessionStarted& m) {
+  if (!service.roll_.add({owner, m.id}, pid, m)) {
+    log_error(fmt::format("login process {} broke the rules: too much", pid));
+    return service.loop_.defer([s = &service, o = owner] { s->lost(o); });
+  }
+  service.kick_late({owner, m.id}, m);
+}
+
+// One process, one session: whatever number it gives.
+void StateService::Worker::on(const SessionStarted& m) {
+  service.roll_.forget(pid);
+  good = service.roll_.add({pid, m.id}, pid, m);
+  if (good) service.kick_late({pid, m.id}, m);
+}
+
+void StateService::kick_late(SessionKey key, const SessionStarted& session) {
+  if (!kicks_.applies(session, now())) return;
+  Victims victims;
+  if (key.owner < kFirstLogin)
+    victims.workers.push_back(static_cast<uint32_t>(key.owner));
+  else
+    victims.of_logins[key.owner].push_back(key.id);
+  carry_out(victims);
+}
+
+uint64_t StateService::kick(SessionFilter filter) {
+  Victims victims;
+  uint64_t count = 0;
+  roll_.each(filter, std::nullopt, [&](const SessionKey& key, RollEntry& entry) {
+    if (std::exchange(entry.kicked, true)) return true;
+    ++count;
+    if (key.owner < kFirstLogin)
+      victims.workers.push_back(static_cast<uint32_t>(key.owner));
+    else
+      victims.of_logins[key.owner].push_back(key.id);
+    return true;
+  });
+  carry_out(victims);
+  kicks_.add(std::move(filter), now());
+  return count;
+}
+
+void StateService::carry_out(const Victims& victims) {
+  for (const auto& [owner, ids] : victims.of_logins)
+    if (const auto login = logins_.find(owner); login != logins_.end())
+      in_pieces(ids, [&](std::vector<uint64_t> some) { login->second->channel->send(KickSessions{std::move(some)}); });
+  const bool many = victims.workers.size() >= kSpreadFrom;
+  in_pieces(victims.workers, [&](std::vector<uint32_t> some) { kick_workers_({std::move(some), many}); });
+}
+
+}  // namespace postern

@@ -1,0 +1,173 @@
+"""Clients: a raw line client that sees every byte, and real ones."""
+import errno, os, pty, select, shutil, socket, ssl, subprocess
+
+import world
+from daemon import PASSWORD
+from tap import Skip, until
+
+
+def trust():
+    return ssl.create_default_context(cafile=world.certificates()[0])
+
+
+class Line:
+    """A connection on which lines go to and fro."""
+
+    def __init__(self, port, tls=False, source="127.0.0.1", seconds=20):
+        self.socket = socket.create_connection(("127.0.0.1", port), seconds, source_address=(source, 0))
+        self.ends = self.socket.getsockname(), self.socket.getpeername()
+        self.buffer = b""
+        if tls:
+            self.start_tls()
+
+    def start_tls(self):
+        self.socket = trust().wrap_socket(self.socket, server_hostname="localhost")
+
+    def send(self, data):
+        self.socket.sendall(data if isinstance(data, bytes) else data.encode())
+
+    def line(self):
+        """The next line without its end; None when the other side has closed."""
+        while b"\n" not in self.buffer:
+            try:
+                data = self.socket.recv(65536)
+            except (ConnectionError, ssl.SSLError):
+                data = b""
+            if not data:
+                return None
+            self.buffer += data
+        line, self.buffer = self.buffer.split(b"\n", 1)
+        return line.rstrip(b"\r").decode(errors="replace")
+
+    def ended(self, seconds=10):
+        """Whether the other side closes within this time; what it still says is dropped."""
+        self.socket.settimeout(seconds)
+        try:
+            while self.line() is not None:
+                pass
+            return True
+        except (TimeoutError, ssl.SSLWantReadError):
+            return False
+
+    def rest(self):
+        """All lines until the other side closes."""
+        out = []
+        while (line := self.line()) is not None:
+            out.append(line)
+        return out
+
+    def close(self):
+        self.socket.close()
+
+
+class Imap(Line):
+    def __init__(self, port, **how):
+        super().__init__(port, **how)
+        self.greeting = self.line()
+        self.count = 0
+
+    def command(self, text):
+        """(untagged lines, tagged line without its tag)."""
+        self.count += 1
+        tag = "a%d" % self.count
+        self.send("%s %s\r\n" % (tag, text))
+        return self.answer(tag)
+
+    def answer(self, tag):
+        untagged = []
+        while True:
+            line = self.line()
+            if line is None:
+                raise ConnectionError("closed instead of an answer; before: %r" % untagged)
+            if line.startswith(tag + " "):
+                return untagged, line[len(tag) + 1:]
+            untagged.append(line)
+
+    def starttls(self):
+        answer = self.command("STARTTLS")[1]
+        assert answer.startswith("OK"), answer
+        self.start_tls()
+        return self
+
+    def login(self, user, password=PASSWORD):
+        return self.command('LOGIN "%s" "%s"' % (user, password))[1]
+
+    def alive(self):
+        """Whether a command still makes its way to the backend and back."""
+        try:
+            return self.command("NOOP")[1].startswith("OK")
+        except OSError:
+            return False
+
+
+class Pop3(Line):
+    def __init__(self, port, **how):
+        super().__init__(port, **how)
+        self.greeting = self.line()
+
+    def command(self, text):
+        self.send(text + "\r\n")
+        return self.line()
+
+    def login(self, user, password=PASSWORD):
+        first = self.command("USER " + user)
+        return self.command("PASS " + password) if first.startswith("+OK") else first
+
+    def alive(self):
+        try:
+            return (self.command("NOOP") or "").startswith("+OK")
+        except OSError:
+            return False
+
+
+def session(port, user, tls=True):
+    """A logged-in IMAP session over TLS."""
+    client = Imap(port, tls=tls)
+    answer = client.login(user)
+    assert answer.startswith("OK"), answer
+    return client
+
+
+def program(name):
+    if not shutil.which(name):
+        raise Skip("no %s here" % name)
+    return name
+
+
+def run(argv, **environment):
+    """A program that ends by itself."""
+    program(argv[0])
+    return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
+                          env=dict(os.environ, LC_ALL="C", **environment))
+
+
+def curl(url, user, *more):
+    """(exit status, standard output, transcript)."""
+    done = run(["curl", "-sv", "--cacert", world.certificates()[0], "--user", "%s:%s" % (user, PASSWORD),
+                "--max-time", "30", *more, url])
+    return done.returncode, done.stdout, done.stderr
+
+
+def in_terminal(argv, env, seconds=30):
+    """Runs a program in a terminal of its own; (status, what it wrote)."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True)
+    world.STARTED.append(process)
+    os.close(theirs)
+    screen = []
+
+    def step():
+        if select.select([ours], [], [], 0.05)[0]:
+            try:
+                screen.append(os.read(ours, 65536).decode(errors="replace"))
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+        return process.poll() is not None
+    try:
+        until(step, "%s ends" % argv[0], seconds)
+    except AssertionError:
+        process.kill()
+        process.wait()
+    os.close(ours)
+    return process.returncode, "".join(screen)

@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""Logins through the installed daemon to a real Dovecot, TLS on both sides (clients_test.py: with real mail programs)."""
+import imaplib, os, sqlite3, sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+import clients, daemon, dovecot, tap, world
+from clients import Imap, Pop3
+from daemon import PASSWORD
+from tap import contains, expect, test
+
+PEOPLE = ["alice", "bob", "carol", "dave", "erin"]
+
+
+def sqlite_users(name, rows):
+    """The table of an SQL passdb; (user, password, host, port, tls, pass)."""
+    file = world.path(name)
+    db = sqlite3.connect(file)
+    db.execute("CREATE TABLE proxy (user TEXT PRIMARY KEY, password TEXT, host TEXT, port INT, ssl TEXT, pass TEXT)")
+    db.executemany("INSERT INTO proxy VALUES (?,?,?,?,?,?)", rows)
+    db.commit()
+    db.close()
+    os.chmod(file, 0o644)
+    return file
+
+
+def set_up():
+    global backend, proxy
+    why = daemon.missing() or dovecot.missing()
+    if why:
+        return why
+    backend = dovecot.Dovecot("backend", PEOPLE + ["max"], masters=["proxymaster"]).start()
+    for person in PEOPLE:
+        backend.deliver(person, "Hello %s" % person)
+    to = backend.fields
+    file = daemon.users_file("users", {
+        "alice": to(), "pia": to("pop3", destuser="alice"),               # verified by address
+        "nameless": to(destuser="carol", host="localhost"),               # verified by name
+        "anycert": to(tls="ssl=any-cert", destuser="carol", host="127.0.0.1"),
+        "proxied": to(destuser="dave", master="proxymaster"),             # logs in as master user
+        "erin": [f for f in to() if not f.startswith("pass=")],           # her own password is forwarded
+        "wrongport": ["proxy=y", "host=127.0.0.1", "port=%d" % world.free_port(), "pass=x"],
+    })
+    rows = [("sqlite", "{SHA512-CRYPT}" + crypted(), "127.0.0.1", backend.imaps, "yes", dovecot.PASSWORD)]
+    query = ("SELECT password, host, port, 'y' AS proxy, ssl, pass, 'bob' AS destuser FROM proxy WHERE user = '%u'")
+    proxy = daemon.Postern("proxy", auth_mechanisms=["plain", "login"], passdb=(
+        {"driver": "passwd-file", "args": file},
+        {"driver": "sql", "sql_driver": "sqlite", "sql_connect": sqlite_users("users.db", rows),
+         "sql_password_query": query})).start()
+    return None
+
+
+def crypted():
+    import subprocess
+    return subprocess.run(["openssl", "passwd", "-6", PASSWORD], capture_output=True, text=True).stdout.strip()
+
+
+def read_inbox(mailbox):
+    status, _ = mailbox.select("INBOX")
+    expect(status == "OK", "select: " + status)
+    _, data = mailbox.fetch("1", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+    mailbox.logout()
+    return data[0][1].decode()
+
+
+def imaps():
+    return imaplib.IMAP4_SSL("localhost", proxy.imaps, ssl_context=clients.trust(), timeout=30)
+
+
+@test
+def imaplib_authenticate_plain():
+    mailbox = imaps()
+    mailbox.authenticate("PLAIN", lambda _: b"\0alice\0" + PASSWORD.encode())
+    contains(read_inbox(mailbox), "Hello alice")
+
+
+@test
+def backend_verified_by_name():
+    mailbox = imaps()
+    mailbox.login("nameless", PASSWORD)
+    contains(read_inbox(mailbox), "Hello carol")
+
+
+@test
+def any_certificate_when_asked_for():
+    mailbox = imaps()
+    mailbox.login("anycert", PASSWORD)
+    contains(read_inbox(mailbox), "Hello carol")
+
+
+@test
+def login_as_master_user():
+    mailbox = imaps()
+    mailbox.login("proxied", PASSWORD)
+    contains(read_inbox(mailbox), "Hello dave")
+
+
+@test
+def own_password_is_forwarded():
+    world.write("users", world.read(world.path("users")).replace(
+        "erin:{PLAIN}" + PASSWORD, "erin:{PLAIN}" + dovecot.PASSWORD))
+    mailbox = imaps()
+    tap.until(lambda: mailbox.login("erin", dovecot.PASSWORD)[0] == "OK", "the changed file is read")
+    contains(read_inbox(mailbox), "Hello erin")
+
+
+@test
+def user_from_sqlite_with_a_hashed_password():
+    mailbox = imaps()
+    mailbox.login("sqlite", PASSWORD)
+    contains(read_inbox(mailbox), "Hello bob")
+
+
+@test
+def wrong_password_and_unknown_user_look_the_same():
+    answers = set()
+    for user, password in (("alice", "wrong"), ("nobody-here", PASSWORD), ("sqlite", "wrong")):
+        client = Imap(proxy.imaps, tls=True)
+        answers.add(client.login(user, password))
+        client.close()
+    expect(len(answers) == 1, answers)
+    contains(answers.pop(), "NO [AUTHENTICATIONFAILED]")
+
+
+@test
+def unreachable_backend_is_a_temporary_failure():
+    client = Imap(proxy.imaps, tls=True)
+    answer = client.login("wrongport")
+    contains(answer, "NO [UNAVAILABLE]")
+    client.close()
+
+
+@test
+def plaintext_is_refused_without_tls():
+    client = Imap(proxy.imap, source="127.0.0.9")  # from our own address nothing is overheard
+    untagged, _ = client.command("CAPABILITY")
+    contains(untagged[0], "STARTTLS")
+    contains(untagged[0], "LOGINDISABLED")
+    expect("AUTH=PLAIN" not in untagged[0], untagged)
+    answer = client.login("alice")
+    contains(answer, "NO [PRIVACYREQUIRED]")
+    client.close()
+
+
+@test
+def pop3_wrong_password():
+    client = Pop3(proxy.pop3s, tls=True)
+    contains(client.login("pia", "wrong"), "-ERR [AUTH] ")
+    client.close()
+
+
+@test
+def curl_wrong_password():
+    status, _, log = clients.curl("imaps://localhost:%d/INBOX;UID=1" % proxy.imaps, "unknown")
+    expect(status == 67, "curl says login denied with 67, not %d: %s" % (status, log))
+
+
+@test
+def pipelined_commands_arrive_once():
+    client = Imap(proxy.imaps, tls=True)
+    client.send("a1 LOGIN alice %s\r\na2 SELECT INBOX\r\na3 LOGOUT\r\n" % PASSWORD)
+    lines = client.rest()
+    for tag in ("a1 OK", "a2 OK", "a3 OK"):
+        expect(sum(line.startswith(tag) for line in lines) == 1, "%s once in %r" % (tag, lines))
+
+
+@test
+def log_lines_tell_of_a_session():
+    client = clients.session(proxy.imaps, "alice")
+    client.command("LOGOUT")
+    client.close()
+    started = proxy.wait_line(r"imap-login: Info: proxy\(alice.*Started proxying")
+    for part in ("user=<alice>", "rip=127.0.0.1", "lip=127.0.0.1", "TLS", "session=<"):
+        contains(started, part)
+    proxy.wait_line(r"imap-login: Info: proxy\(alice.*: Disconnected by client.*in=\d+.*out=\d+|: Disconnected.*alice")
+    expect(not proxy.lines(PASSWORD), "a password is in the log")
+    expect(not proxy.lines(dovecot.PASSWORD), "a backend's password is in the log")
+
+
+tap.main(set_up, world.finish, lambda: "\n".join(proxy.output().splitlines()[-25:]))
