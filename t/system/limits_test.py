@@ -31,12 +31,19 @@ def two():
     return [client for client, _ in clients]
 
 
+def sessions():
+    return [line.split() for line in postern.ctl("who", "-1").splitlines()[1:]]
+
+
 def close(clients):
-    pids = [int(line.split()[2]) for line in postern.ctl("who", "-1").splitlines()[1:]]
+    """Ends these, and whatever else was refused: nobody is logged in afterwards."""
+    live = sum(client.alive() for client in clients)
+    until(lambda: len(sessions()) == live, "all who are logged in are listed")
+    pids = [int(r[2]) for r in sessions()]
     for client in clients:
         client.close()
     until(lambda: not any(world.running(p) for p in pids), "the programs have ended")
-    until(lambda: len(postern.ctl("who", "-1").splitlines()) == 1, "who is empty")
+    until(lambda: not sessions(), "who is empty")
 
 
 @test
@@ -89,7 +96,8 @@ def a_process_for_many_counts_too():
 @test
 def local_sessions_are_listed_and_kicked():
     clients = two()
-    listed = [line.split() for line in postern.ctl("who", "-1").splitlines()[1:]]
+    until(lambda: len(sessions()) == 2, "both are listed")
+    listed = sessions()
     expect([r[0:2] + r[3:] for r in listed] == [["alice", "imap", "127.0.0.1", "-"]] * 2, listed)
     expect(all(os.path.basename(postern.executable(int(r[2]))) == "imap" for r in listed), "the pid is the mail program's: %s" % listed)
     expect(len(postern.ctl("proxy", "list").splitlines()) == 1, "they are not proxied")
