@@ -37,7 +37,9 @@ int syslog_facility_of(std::string_view word) {
 }
 
 void Output::add(std::string line) {
-  if (waiting_bytes_ + line.size() > kMaxWaiting) {
+  const auto full = [&] { return waiting_bytes_ + line.size() > kMaxWaiting; };
+  if (full()) pump();  // one turn of the loop may bring more than there is room for
+  if (full()) {
     ++lost_;
     return;
   }

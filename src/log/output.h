@@ -19,6 +19,7 @@ class Output {
   Output(std::string name, std::function<void(std::string_view)> complain) : name_(std::move(name)), complain_(std::move(complain)) {}
   virtual ~Output() = default;
 
+  // Writes first when there is no room; a line that finds none even then is lost, and counted.
   void add(std::string line);
   // Forgets what waits.
   void discard();

@@ -105,6 +105,16 @@ TEST(Output, AFullDiskIsSaidOnceLinesWaitAndLossesAreCounted) {
   EXPECT_EQ(said[2], "/var/log/x: " + std::to_string(lost) + " lines were lost");
 }
 
+TEST(Output, MoreThanThereIsRoomForInOneTurnIsWrittenNotLost) {
+  FakeOutput out("x", [](std::string_view) {});
+  out.room = 10 * Output::kMaxWaiting;
+  const std::string line(1000, 'x');
+  for (int i = 0; i < 5000; ++i) out.add(line);
+  EXPECT_EQ(out.lost(), 0u);
+  EXPECT_TRUE(out.pump());
+  EXPECT_EQ(out.written.size(), 5000 * line.size());
+}
+
 TEST(Output, SyslogDatagrams) {
   const Utc utc;
   char folder[] = "/tmp/postern-log-XXXXXX";

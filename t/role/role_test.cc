@@ -194,12 +194,13 @@ TEST(LogClient, NeverBlocksCountsAndTellsLosses) {
   LogPair pair;
   LogClient client(pair.writer.get(), false);
   const std::string text(4000, 'x');
-  for (int i = 0; i < 1000; ++i) client.line(LogLevel::Info, text);
+  const uint64_t count = 2 * LogClient::kMaxWaiting / text.size();
+  for (uint64_t i = 0; i < count; ++i) client.line(LogLevel::Info, text);
   EXPECT_GT(client.lost(), 0u);
   const uint64_t lost = client.lost();
   uint64_t lines = 0;
   std::string told;
-  for (int round = 0; round < 2000 && told.empty(); ++round) {
+  for (uint64_t round = 0; round < count && told.empty(); ++round) {
     const std::string packet = pair.receive();
     client.flush();
     const auto batch = parse_log_batch(packet);
@@ -210,7 +211,7 @@ TEST(LogClient, NeverBlocksCountsAndTellsLosses) {
       else
         ++lines;
   }
-  EXPECT_EQ(lines + lost, 1000u);
+  EXPECT_EQ(lines + lost, count);
   EXPECT_EQ(told, std::to_string(lost) + " log lines were lost: the log process did not read them in time");
 }
 
