@@ -33,6 +33,10 @@ std::string printable(std::string_view text, size_t limit = 160);
 // The same without control bytes at all; for lines that must keep their length class.
 bool has_control(std::string_view text);
 
+// Length of the UTF-8 sequence at the start of `text`, 0 when there is none (RFC 3629 section 4).
+size_t utf8_length(std::string_view text);
+bool is_utf8(std::string_view text);
+
 // `*` and `?` as in shells, without regard to case.
 bool matches_wildcard(std::string_view text, std::string_view pattern);
 

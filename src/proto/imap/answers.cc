@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "proto/imap/front.h"
 #include "proto/imap/strings.h"
+#include "proto/referral.h"
 
 namespace postern::imap {
 
@@ -78,7 +79,7 @@ void user_disabled(const Reply& reply) {
 void temporary_failure(const Reply& reply) { reply.no("UNAVAILABLE", "Temporary authentication failure."); }
 void login_disabled(const Reply& reply) { reply.no("CONTACTADMIN", "Login disabled for this user"); }
 
-std::string referral_code(const Reply& reply) { return "REFERRAL " + referral_url(reply.answer.referral); }
+std::string referral_code(const Reply& reply) { return "REFERRAL " + referral_url("imap", reply.answer.referral, 143) + "/"; }
 
 void referral(const Reply& reply) { reply.no(referral_code(reply), "Try this server instead."); }
 

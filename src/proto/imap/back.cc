@@ -3,6 +3,7 @@
 
 #include "base/base64.h"
 #include "base/text.h"
+#include "proto/back.h"
 #include "proto/imap/front.h"
 #include "proto/imap/protocol.h"
 #include "proto/imap/strings.h"
@@ -11,19 +12,10 @@ namespace postern::imap {
 
 namespace {
 
-constexpr size_t kMaxReply = 4096;
-
 // BackPlan::learned.flags, from the banner only (PXI-9).
 enum Flag : uint32_t { kSaslIr = 1, kLoginDisabled = 2, kId = 4, kStartTls = 8 };
 
 bool has(const BackPlan& plan, Flag flag) { return (plan.learned.flags & flag) != 0; }
-bool always(const BackPlan&) { return true; }
-
-Verdict failed(StepResult& result, FailureClass what, std::string log_text) {
-  result.failure.what = what;
-  result.failure.log_text = std::move(log_text);
-  return Verdict::Failed;
-}
 
 // --- capabilities ----------------------------------------------------------------
 
@@ -90,26 +82,18 @@ Status split_status(std::string_view reply) {
 
 // --- banner (PXI-8, PXI-9) -----------------------------------------------------------
 
-bool uses_login_command(const BackPlan& plan) { return plan.mechanism.empty() && plan.master.empty(); }
-bool uses_sasl(const BackPlan& plan) { return !uses_login_command(plan); }
-std::string_view mechanism_of(const BackPlan& plan) {
-  return plan.mechanism.empty() ? std::string_view("PLAIN") : plan.mechanism;
-}
-
 // What the banner already shows to be impossible.
 Verdict check_plan(BackPlan& plan, StepResult& result) {
   const bool lacks_starttls = plan.learned.has_capabilities && !has(plan, kStartTls);
   if (plan.tls == TlsUse::StartTls && lacks_starttls)
     return failed(result, FailureClass::RemoteConfig, "STARTTLS not supported");
-  if (uses_login_command(plan)) {
+  if (uses_plain_login(plan)) {
     if (plan.tls == TlsUse::None && has(plan, kLoginDisabled))
       return failed(result, FailureClass::RemoteConfig, "LOGINDISABLED advertised, but SSL/TLS not enabled");
     return Verdict::Next;
   }
-  const auto mechanism = ClientMechanism::make(mechanism_of(plan));
-  if (!mechanism)
+  if (!choose_sasl(plan))
     return failed(result, FailureClass::Internal, "Unsupported SASL mechanism " + std::string(mechanism_of(plan)));
-  plan.learned.sasl = *mechanism;
   return Verdict::Next;
 }
 
@@ -192,7 +176,7 @@ Verdict refused(std::string_view text, StepResult& result) {
   failure.log_text = printable(text);
   const auto coded = split_code(text);
   if (!coded && text.starts_with('[')) return Verdict::Failed;  // a code that does not end is no text for people
-  failure.reply = printable(text, kMaxReply);
+  failure.reply = printable(text, kMaxBackendReply);
   if (!coded) return Verdict::Failed;
   failure.has_code = true;
   const std::string_view word = split_status(coded->code).word;
@@ -223,31 +207,10 @@ Verdict read_login(std::string_view line, BackPlan& plan, StepResult& result) {
 
 // --- AUTHENTICATE (PXI-15, PXI-18) -------------------------------------------------------------
 
-ClientCredentials credentials(const BackPlan& plan) {
-  return {plan.user, plan.master.empty() ? plan.user : plan.master, plan.password.reveal()};
-}
-
-void append_base64(std::string& out, const SecretString& secret) {
-  std::string encoded = base64_encode(secret.reveal());
-  out += encoded;
-  secure_zero(encoded.data(), encoded.size());
-}
-
-void append_initial(BackPlan& plan, std::string& out) {
-  SecretString initial;
-  if (plan.learned.sasl.client_first())
-    if (auto response = plan.learned.sasl.step({}, credentials(plan))) initial = std::move(*response);
-  out += ' ';
-  if (initial.empty())
-    out += '=';
-  else
-    append_base64(out, initial);
-}
-
 void send_authenticate(BackPlan& plan, std::string& out) {
   out += "L AUTHENTICATE ";
   out += to_upper(mechanism_of(plan));
-  if (has(plan, kSaslIr)) append_initial(plan, out);
+  if (has(plan, kSaslIr)) append_initial(out += ' ', initial_response(plan));
   out += "\r\n";
 }
 
@@ -271,7 +234,7 @@ constexpr Step kSteps[] = {
     {"starttls", wants_starttls, send_starttls, read_starttls},
     {"id", wants_id, send_id, read_any_status<'I'>, Flight::Piped},
     {"capability", wants_capability, send_capability, read_any_status<'C'>, Flight::Piped},
-    {"login", uses_login_command, send_login, read_login},
+    {"login", uses_plain_login, send_login, read_login},
     {"authenticate", uses_sasl, send_authenticate, read_authenticate, Flight::Alone, "auth-continue"},
 };
 

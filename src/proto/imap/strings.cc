@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/address.h"
 #include "base/text.h"
 
 namespace postern::imap {
@@ -15,33 +14,6 @@ bool is_escaped(char c) { return c == '"' || c == '\\'; }
 bool wants_literal(std::string_view text) {
   const auto odd = [](char c) { return c == '\r' || c == '\n' || is_8bit(c); };
   return std::any_of(text.begin(), text.end(), odd) || std::count_if(text.begin(), text.end(), is_escaped) >= 5;
-}
-
-// RFC 3986: unreserved and sub-delims but ';', which separates.
-bool is_plain_in_url(char c) {
-  const bool alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-  return alphanumeric || (c != '\0' && std::string_view("-._~!$&'()*+,=").find(c) != std::string_view::npos);
-}
-
-std::string percent_encode(std::string_view text) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string out;
-  for (char c : text) {
-    if (is_plain_in_url(c)) {
-      out += c;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    out += {'%', kHex[byte >> 4], kHex[byte & 15]};
-  }
-  return out;
-}
-
-std::string url_host(std::string_view host) {
-  if (host.starts_with('[')) return std::string(host);
-  const auto ip = IpAddress::parse(host);
-  if (ip && host.find(':') != std::string_view::npos) return "[" + std::string(host) + "]";
-  return percent_encode(host);
 }
 
 }  // namespace
@@ -90,13 +62,6 @@ bool has_word(std::string_view list, std::string_view word) {
     at = end + 1;
   }
   return false;
-}
-
-std::string referral_url(const ReferralTarget& target) {
-  std::string url = "imap://" + percent_encode(target.user) + ";AUTH=" + percent_encode(target.mechanism) + "@" +
-                    url_host(target.host);
-  if (target.port != 0 && target.port != 143) url += ":" + std::to_string(target.port);
-  return url + "/";
 }
 
 }  // namespace postern::imap

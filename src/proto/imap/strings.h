@@ -6,8 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include "proto/answer.h"
-
 namespace postern::imap {
 
 // Appends `text` as a quoted string, or as a literal that is not waited for (PXI-20). No NUL in `text`.
@@ -26,9 +24,6 @@ std::optional<std::string_view> capability_code(std::string_view reply);
 
 // Whether `word` stands in the blank-separated `list`, in any case.
 bool has_word(std::string_view list, std::string_view word);
-
-// REF-2: "imap://user;AUTH=MECH@host:port/".
-std::string referral_url(const ReferralTarget& target);
 
 }  // namespace postern::imap
 

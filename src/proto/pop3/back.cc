@@ -2,7 +2,8 @@
 
 #include "base/base64.h"
 #include "base/text.h"
-#include "proto/pop3/xclient.h"
+#include "proto/back.h"
+#include "proto/xclient.h"
 
 namespace postern::pop3 {
 
@@ -11,11 +12,6 @@ namespace {
 enum Learned : uint32_t { kOffersXclient = 1, kForwardLeftOut = 2 };
 
 bool is_ok(std::string_view line) { return istarts_with(line, "+OK"); }
-
-Verdict failed(StepResult& result, FailureClass what, std::string log_text) {
-  result.failure = {what, std::move(log_text), {}};
-  return Verdict::Failed;
-}
 
 // --- refusals (PXP-10 to PXP-12) -----------------------------------------------
 
@@ -33,13 +29,12 @@ constexpr CodeRow kCodes[] = {
 };
 
 constexpr std::string_view kNo = "-ERR ";
-constexpr size_t kMaxReply = 4096;
 
 BackendFailure refusal(std::string_view line) {
   // Something that is no refusal by the book is told as one of the credentials, but without its code.
   if (!istarts_with(line, kNo)) return {FailureClass::Auth, printable(line), "Authentication failed."};
   const std::string_view text = line.substr(kNo.size());
-  BackendFailure failure{FailureClass::Auth, printable(text), printable(text, kMaxReply)};
+  BackendFailure failure{FailureClass::Auth, printable(text), printable(text, kMaxBackendReply)};
   failure.has_code = text.starts_with("[");
   for (const CodeRow& row : kCodes) {
     if (!istarts_with(text, row.code)) continue;
@@ -56,24 +51,11 @@ Verdict refused(std::string_view line, StepResult& result) {
 
 // --- banner --------------------------------------------------------------------
 
-bool always(const BackPlan&) { return true; }
-
-std::string_view mechanism_of(const BackPlan& plan) {
-  return plan.mechanism.empty() ? std::string_view("PLAIN") : std::string_view(plan.mechanism);
-}
-bool uses_sasl(const BackPlan& plan) { return !plan.mechanism.empty() || !plan.master.empty(); }
-bool uses_pass(const BackPlan& plan) { return !uses_sasl(plan); }
-
-// A line end in a name or password would be a command of the user's choice (PXI-6).
-bool has_unsafe_credentials(const BackPlan& plan) {
-  return has_control(plan.user) || has_control(plan.master) || has_control(plan.password.reveal());
-}
-
 Verdict read_banner(std::string_view line, BackPlan& plan, StepResult& result) {
   if (!is_ok(line)) return failed(result, FailureClass::Protocol, "Invalid banner: " + printable(line));
   if (has_unsafe_credentials(plan))
     return failed(result, FailureClass::Auth, "Credentials contain control characters");
-  if (uses_sasl(plan) && !ClientMechanism::make(mechanism_of(plan)))
+  if (uses_sasl(plan) && !choose_sasl(plan))
     return failed(result, FailureClass::Internal, "Unsupported SASL mechanism " + printable(plan.mechanism));
   if (istarts_with(line, "+OK [XCLIENT]")) plan.learned.flags |= kOffersXclient;
   return Verdict::Next;
@@ -120,17 +102,10 @@ void send_pass(BackPlan& plan, std::string& out) {
   out += "\r\n";
 }
 
-ClientCredentials credentials(const BackPlan& plan) {
-  return {plan.user, plan.master.empty() ? plan.user : plan.master, plan.password.reveal()};
-}
-
 // Always with an initial response, "=" where the mechanism has none (PXP-5).
 void send_auth(BackPlan& plan, std::string& out) {
-  plan.learned.sasl = ClientMechanism::make(mechanism_of(plan)).value_or(ClientMechanism());
-  SecretString initial;
-  if (plan.learned.sasl.client_first()) initial = plan.learned.sasl.step({}, credentials(plan)).value_or(SecretString());
   out += "AUTH " + to_upper(mechanism_of(plan)) + " ";
-  out += initial.empty() ? "=" : base64_encode(initial.reveal());
+  append_initial(out, initial_response(plan));
   out += "\r\n";
 }
 
@@ -139,7 +114,8 @@ Verdict read_challenge(std::string_view encoded, BackPlan& plan, StepResult& res
   if (!challenge) return failed(result, FailureClass::Protocol, "Invalid base64 data in AUTH challenge");
   const auto response = plan.learned.sasl.step(*challenge, credentials(plan));
   if (!response) return failed(result, FailureClass::Protocol, "Unexpected AUTH challenge");
-  result.send = base64_encode(response->reveal()) + "\r\n";
+  append_base64(result.send, *response);
+  result.send += "\r\n";
   return Verdict::More;
 }
 
@@ -154,8 +130,8 @@ constinit const Step kSteps[6] = {
     {"banner", always, nullptr, read_banner},
     {"starttls", wants_tls, send_stls, read_stls},
     {"xclient", wants_xclient, send_xclient, read_xclient, Flight::Always},
-    {"login1", uses_pass, send_user, read_user},
-    {"login2", uses_pass, send_pass, read_login},
+    {"login1", uses_plain_login, send_user, read_user},
+    {"login2", uses_plain_login, send_pass, read_login},
     {"login2", uses_sasl, send_auth, read_auth},
 };
 

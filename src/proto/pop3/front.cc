@@ -7,7 +7,7 @@
 #include "base/base64.h"
 #include "base/text.h"
 #include "proto/line_reader.h"
-#include "proto/pop3/xclient.h"
+#include "proto/xclient.h"
 
 namespace postern::pop3 {
 
@@ -69,10 +69,6 @@ struct Words {
 Words first_word(std::string_view line) {
   const size_t blank = std::min(line.find(' '), line.size());
   return {line.substr(0, blank), line.substr(std::min(blank + 1, line.size()))};
-}
-
-bool sends_token(std::string_view mechanism) {
-  return iequals(mechanism, "XOAUTH2") || iequals(mechanism, "OAUTHBEARER") || iequals(mechanism, "GSSAPI");
 }
 
 // --- the front -----------------------------------------------------------------------
@@ -148,7 +144,7 @@ class Pop3Front : public Front {
   // --- lines ---
 
   size_t sasl_limit(std::string_view mechanism) const {
-    return sends_token(mechanism) ? settings_.max_token : settings_.max_sasl;
+    return settings_.sasl_line_limit(to_upper(mechanism));
   }
 
   // Only an initial response may be longer than a command (POP-11).

@@ -1,20 +1,25 @@
-// XCLIENT: what a trusted peer says of the client behind it, both ways (POP-30 to POP-34, PXP-3).
-#ifndef POSTERN_PROTO_POP3_XCLIENT_H
-#define POSTERN_PROTO_POP3_XCLIENT_H
+// XCLIENT with plain words: what a trusted peer says of the client behind it, both ways (POP-30 to POP-34, PXP-3,
+// SIEVE-21, SIEVE-28).
+#ifndef POSTERN_PROTO_XCLIENT_H
+#define POSTERN_PROTO_XCLIENT_H
 
 #include <string>
 #include <string_view>
 
 #include "proto/facts.h"
 
-namespace postern::pop3 {
+namespace postern {
 
 struct Xclient {
   ForwardedFacts facts;
   bool valid = true;  // false: at least one value was not; the others stand (POP-31)
 };
 
-// The arguments of XCLIENT. Names of 2.3 and 2.4 are known, others left out.
+// Takes over one value; false when it is not one that `name` can have. Names of 2.3 and 2.4 are known, in any case;
+// others are left out.
+bool take_xclient_value(std::string_view name, std::string_view value, ForwardedFacts& facts);
+
+// All arguments of XCLIENT.
 Xclient parse_xclient(std::string_view arguments);
 
 // The whole command without CRLF, at most kMaxXclientLine bytes: FORWARD is left out where it would make
@@ -26,6 +31,6 @@ struct XclientLine {
 inline constexpr size_t kMaxXclientLine = 1000;
 XclientLine format_xclient(const ForwardFacts& facts);
 
-}  // namespace postern::pop3
+}  // namespace postern
 
 #endif

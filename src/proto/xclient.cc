@@ -1,11 +1,11 @@
-#include "proto/pop3/xclient.h"
+#include "proto/xclient.h"
 
 #include <algorithm>
 
 #include "base/base64.h"
 #include "base/text.h"
 
-namespace postern::pop3 {
+namespace postern {
 
 namespace {
 
@@ -35,10 +35,7 @@ bool take_ttl(std::string_view value, ForwardedFacts& facts) {
 
 // An id that would break a log line is no reason to refuse the client: we go on with our own.
 bool take_session(std::string_view value, ForwardedFacts& facts) {
-  const bool odd = std::any_of(value.begin(), value.end(), [](char c) {
-    return c <= ' ' || c >= 0x7f || std::string_view("\"\\(){<>").find(c) != std::string_view::npos;
-  });
-  if (!odd && !value.empty() && value.size() <= 64) facts.session = std::string(value);
+  if (is_session_id(value)) facts.session = std::string(value);
   return true;
 }
 
@@ -80,12 +77,6 @@ constexpr Row kRows[] = {
     {"DESTPORT", take_destport}, {"DESTNAME", check_destname}, {"CLIENT-TRANSPORT", check_transport},
 };
 
-bool take_parameter(std::string_view name, std::string_view value, ForwardedFacts& facts) {
-  for (const Row& row : kRows)
-    if (iequals(row.name, name)) return row.take(value, facts);
-  return true;
-}
-
 std::string forward_value(const ForwardFacts& facts) {
   std::string list;
   for (const auto& [name, value] : facts.forward) {
@@ -97,12 +88,18 @@ std::string forward_value(const ForwardFacts& facts) {
 
 }  // namespace
 
+bool take_xclient_value(std::string_view name, std::string_view value, ForwardedFacts& facts) {
+  for (const Row& row : kRows)
+    if (iequals(row.name, name)) return row.take(value, facts);
+  return true;
+}
+
 Xclient parse_xclient(std::string_view arguments) {
   Xclient out;
   for (std::string_view word : split_words(arguments, " ")) {
     const size_t equals = word.find('=');
     if (equals == std::string_view::npos) continue;
-    out.valid = take_parameter(word.substr(0, equals), word.substr(equals + 1), out.facts) && out.valid;
+    out.valid = take_xclient_value(word.substr(0, equals), word.substr(equals + 1), out.facts) && out.valid;
   }
   return out;
 }
@@ -118,4 +115,4 @@ XclientLine format_xclient(const ForwardFacts& facts) {
   return line;
 }
 
-}  // namespace postern::pop3
+}  // namespace postern

@@ -1,17 +1,17 @@
-#include "proto/pop3/xclient.h"
+#include "proto/xclient.h"
 
 #include <gtest/gtest.h>
 
 #include "base/base64.h"
 
-namespace postern::pop3 {
+namespace postern {
 namespace {
 
 using std::string;
 
 string forward_of(std::string_view list) { return "FORWARD=" + base64_encode(list); }
 
-TEST(Pop3XclientParser, TakesNamesOf23And24InAnyCase) {
+TEST(XclientParser, TakesNamesOf23And24InAnyCase) {
   const Xclient x = parse_xclient(
       "addr=9.8.7.6 Port=777 SESSION=abc TTL=3 DESTADDR=2001:db8::1 DESTPORT=110 DESTNAME=mail.example.org "
       "CLIENT-TRANSPORT=TLS");
@@ -24,7 +24,7 @@ TEST(Pop3XclientParser, TakesNamesOf23And24InAnyCase) {
   EXPECT_EQ(x.facts.local_port, 110);
 }
 
-TEST(Pop3XclientParser, KeepsValidFieldsNextToInvalidOnes) {
+TEST(XclientParser, KeepsValidFieldsNextToInvalidOnes) {
   const Xclient x = parse_xclient("ADDR=9.8.7.6 PORT=0 TTL=3");
   EXPECT_FALSE(x.valid);
   EXPECT_EQ(x.facts.remote_ip, IpAddress::parse("9.8.7.6"));
@@ -32,7 +32,7 @@ TEST(Pop3XclientParser, KeepsValidFieldsNextToInvalidOnes) {
   EXPECT_EQ(x.facts.ttl, 3u);
 }
 
-TEST(Pop3XclientParser, IgnoresSessionsThatCannotBeLogged) {
+TEST(XclientParser, IgnoresSessionsThatCannotBeLogged) {
   for (const string& id : {string(65, 'a'), string("a\"b"), string("<x>"), string("a\x01"), string()}) {
     const Xclient x = parse_xclient("SESSION=" + id);
     EXPECT_TRUE(x.valid);
@@ -42,14 +42,14 @@ TEST(Pop3XclientParser, IgnoresSessionsThatCannotBeLogged) {
 }
 
 // POP-33
-TEST(Pop3XclientParser, NeverLetsAForwardTokenEscapeItsPrefix) {
+TEST(XclientParser, NeverLetsAForwardTokenEscapeItsPrefix) {
   const Xclient x = parse_xclient(forward_of("nopassword\tfoo=b\x01tr"));
   EXPECT_TRUE(x.valid);
   const std::vector<std::pair<string, string>> expected{{"nopassword", ""}, {"foo", "b\tr"}};
   EXPECT_EQ(x.facts.forward, expected);
 }
 
-TEST(Pop3XclientParser, RefusesNulEmptyNamesAndBadEncodings) {
+TEST(XclientParser, RefusesNulEmptyNamesAndBadEncodings) {
   EXPECT_FALSE(parse_xclient(forward_of("a=b\x01" "0c")).valid);
   EXPECT_FALSE(parse_xclient(forward_of(string("a=b\0c", 5))).valid);
   EXPECT_FALSE(parse_xclient(forward_of("=x")).valid);
@@ -59,7 +59,7 @@ TEST(Pop3XclientParser, RefusesNulEmptyNamesAndBadEncodings) {
   EXPECT_FALSE(parse_xclient("DESTNAME=a/c").valid);
 }
 
-TEST(Pop3XclientLine, RoundTripsThroughTheParser) {
+TEST(XclientLine, RoundTripsThroughTheParser) {
   ForwardFacts facts;
   facts.session = "sid";
   facts.remote = {*IpAddress::parse("192.0.2.7"), 1234};
@@ -74,4 +74,4 @@ TEST(Pop3XclientLine, RoundTripsThroughTheParser) {
 }
 
 }  // namespace
-}  // namespace postern::pop3
+}  // namespace postern
