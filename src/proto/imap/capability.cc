@@ -1,27 +1,18 @@
 #include "proto/imap/capability.h"
 
+#include "proto/sasl_policy.h"
+
 namespace postern::imap {
 
 namespace {
 
 constexpr std::string_view kBase = "IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE";
 
-bool is_advertised(const FrontSettings::Mechanism& mechanism, const FrontSettings& settings,
-                   const ConnectionFacts& facts) {
-  if (mechanism.is_private) return false;
-  if (facts.secured) return true;
-  return !settings.tls_required && (settings.allow_plaintext || !mechanism.plaintext);
-}
-
 bool login_disabled(const FrontSettings& settings, const ConnectionFacts& facts) {
-  return !plaintext_allowed(settings, facts) || (facts.secured && settings.mechanism("PLAIN") == nullptr);
+  return !may_send_password(settings, facts) || (facts.secured && settings.mechanism("PLAIN") == nullptr);
 }
 
 }  // namespace
-
-bool plaintext_allowed(const FrontSettings& settings, const ConnectionFacts& facts) {
-  return facts.secured || (settings.allow_plaintext && !settings.tls_required);
-}
 
 void append_capabilities(std::string& out, const FrontSettings& settings, const ConnectionFacts& facts) {
   const std::string_view given = settings.capability;
@@ -39,7 +30,7 @@ void append_capabilities(std::string& out, const FrontSettings& settings, const 
   if (facts.tls_available && !facts.tls_active) out += " STARTTLS";
   if (login_disabled(settings, facts)) out += " LOGINDISABLED";
   for (const auto& mechanism : settings.mechanisms)
-    if (is_advertised(mechanism, settings, facts)) (out += " AUTH=") += mechanism.name;
+    if (is_offered(mechanism, settings, facts)) (out += " AUTH=") += mechanism.name;
 }
 
 }  // namespace postern::imap

@@ -8,8 +8,6 @@
 
 namespace postern::imap {
 
-// Whether a password may be sent now (IMAP-6 b, IMAP-61).
-bool plaintext_allowed(const FrontSettings& settings, const ConnectionFacts& facts);
 // Appends the list, without the word CAPABILITY.
 void append_capabilities(std::string& out, const FrontSettings& settings, const ConnectionFacts& facts);
 

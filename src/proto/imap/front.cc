@@ -7,6 +7,7 @@
 #include "proto/imap/capability.h"
 #include "proto/imap/id.h"
 #include "proto/imap/strings.h"
+#include "proto/sasl_policy.h"
 
 namespace postern::imap {
 
@@ -234,7 +235,7 @@ void ImapFront::login(FrontOutput& out) {
   const bool astrings = scanner_.argument_count() == 2 && scanner_.kind(0) <= ArgumentKind::String &&
                         scanner_.kind(1) <= ArgumentKind::String;
   if (!astrings) return bad(out);
-  if (!plaintext_allowed(settings_, facts_)) {
+  if (!may_send_password(settings_, facts_)) {
     out.send += "* BAD [ALERT] Plaintext authentication not allowed without SSL/TLS, but your client did it anyway. "
                 "If anyone was listening, the password was exposed.\r\n";
     return refuse("NO [PRIVACYREQUIRED] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.",
@@ -259,21 +260,20 @@ void ImapFront::authenticate(FrontOutput& out) {
 }
 
 bool ImapFront::refused_by_policy(const std::string& mechanism, FrontOutput& out) {
-  if (settings_.tls_required && !facts_.secured) {
-    refuse("NO [PRIVACYREQUIRED] Authentication not allowed until SSL/TLS is enabled.", refusal::kTlsRequired,
-           mechanism, out);
-    return true;
-  }
-  const FrontSettings::Mechanism* offered = settings_.mechanism(mechanism);
-  if (offered == nullptr) {
-    refuse("NO [ALERT] Unsupported authentication mechanism.", refusal::kUnsupportedMechanism, mechanism, out);
-    return true;
-  }
-  if (offered->plaintext && !plaintext_allowed(settings_, facts_)) {
-    refuse("NO [PRIVACYREQUIRED] Plaintext authentication disabled.", refusal::kPlaintextDisabled, mechanism, out);
-    return true;
-  }
-  return false;
+  struct Words {
+    std::string_view reply, reason;
+  };
+  static constexpr Words kWords[] = {
+      {"", ""},
+      {"NO [PRIVACYREQUIRED] Authentication not allowed until SSL/TLS is enabled.", refusal::kTlsRequired},
+      {"NO [ALERT] Unsupported authentication mechanism.", refusal::kUnsupportedMechanism},
+      {"NO [PRIVACYREQUIRED] Plaintext authentication disabled.", refusal::kPlaintextDisabled},
+  };
+  const SaslRuling ruling = rule_on(mechanism, settings_, facts_);
+  if (ruling == SaslRuling::Allowed) return false;
+  const Words& words = kWords[static_cast<size_t>(ruling)];
+  refuse(words.reply, words.reason, mechanism, out);
+  return true;
 }
 
 // IMAP-65: no response and an empty one ("=") differ.

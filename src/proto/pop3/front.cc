@@ -7,6 +7,7 @@
 #include "base/base64.h"
 #include "base/text.h"
 #include "proto/line_reader.h"
+#include "proto/sasl_policy.h"
 #include "proto/xclient.h"
 
 namespace postern::pop3 {
@@ -189,14 +190,6 @@ class Pop3Front : public Front {
 
   // --- capabilities and TLS ---
 
-  bool may_send_password() const {
-    return facts_.secured || (settings_.allow_plaintext && !settings_.tls_required);
-  }
-  bool is_offered(const FrontSettings::Mechanism& mechanism) const {
-    if (mechanism.is_private || (settings_.tls_required && !facts_.secured)) return false;
-    return !mechanism.plaintext || may_send_password();
-  }
-
   std::string fixed_capabilities() const {
     static constexpr std::string_view kBuiltIn = "CAPA TOP UIDL RESP-CODES PIPELINING AUTH-RESP-CODE";
     const std::string& set = settings_.capability;
@@ -209,11 +202,8 @@ class Pop3Front : public Front {
     const std::string names = fixed_capabilities();
     for (std::string_view name : split_words(names)) out.send += std::string(name) + "\r\n";
     if (facts_.tls_available && !facts_.tls_active) out.send += "STLS\r\n";
-    if (may_send_password()) out.send += "USER\r\n";
-    out.send += "SASL";
-    for (const auto& mechanism : settings_.mechanisms)
-      if (is_offered(mechanism)) out.send += " " + mechanism.name;
-    out.send += "\r\n.\r\n";
+    if (may_send_password(settings_, facts_)) out.send += "USER\r\n";
+    out.send += "SASL" + offered_mechanisms(settings_, facts_) + "\r\n.\r\n";
   }
 
   void stls(std::string_view, FrontOutput& out) {
@@ -236,7 +226,7 @@ class Pop3Front : public Front {
   // --- USER and PASS ---
 
   bool refuses_password(FrontOutput& out) {
-    if (may_send_password()) return false;
+    if (may_send_password(settings_, facts_)) return false;
     out.send += kPlaintextRefused;
     out.request = PolicyRefusal{"Plaintext authentication disabled", true, {}};
     return true;
@@ -284,22 +274,25 @@ class Pop3Front : public Front {
   void list_mechanisms(FrontOutput& out) const {
     out.send += "+OK\r\n";
     for (const auto& mechanism : settings_.mechanisms)
-      if (is_offered(mechanism)) out.send += mechanism.name + "\r\n";
+      if (is_offered(mechanism, settings_, facts_)) out.send += mechanism.name + "\r\n";
     out.send += ".\r\n";
   }
 
   bool refuses_mechanism(const std::string& mechanism, FrontOutput& out) {
-    if (settings_.tls_required && !facts_.secured) {
-      out.send += "-ERR [AUTH] Authentication not allowed until SSL/TLS is enabled.\r\n";
-      out.request = PolicyRefusal{"SSL required for authentication", true, mechanism};
-      return true;
-    }
-    const auto known = std::find_if(settings_.mechanisms.begin(), settings_.mechanisms.end(),
-                                    [&mechanism](const auto& m) { return m.name == mechanism && !m.is_private; });
-    if (known == settings_.mechanisms.end()) return refuse(AnswerKind::UnsupportedMechanism, mechanism, out), true;
-    if (!known->plaintext || may_send_password()) return false;
-    out.send += "-ERR [AUTH] Plaintext authentication disabled.\r\n";
-    out.request = PolicyRefusal{"Plaintext authentication disabled", true, mechanism};
+    struct Words {
+      std::string_view reply, reason;
+    };
+    static constexpr Words kWords[] = {
+        {"", ""},
+        {"-ERR [AUTH] Authentication not allowed until SSL/TLS is enabled.\r\n", "SSL required for authentication"},
+        {"-ERR [AUTH] Unsupported authentication mechanism.\r\n", refusal::kUnsupportedMechanism},
+        {"-ERR [AUTH] Plaintext authentication disabled.\r\n", refusal::kPlaintextDisabled},
+    };
+    const SaslRuling ruling = rule_on(mechanism, settings_, facts_);
+    if (ruling == SaslRuling::Allowed) return false;
+    const Words& words = kWords[static_cast<size_t>(ruling)];
+    out.send += words.reply;
+    out.request = PolicyRefusal{words.reason, true, mechanism};
     return true;
   }
 
