@@ -11,4 +11,16 @@ bool is_session_id(std::string_view text) {
   });
 }
 
+void set_fact(ProtocolFacts& facts, std::string_view name, std::string_view value) {
+  for (auto& [known, old] : facts)
+    if (known == name) return void(old = value);
+  facts.emplace_back(name, value);
+}
+
+std::string_view find_fact(const ProtocolFacts& facts, std::string_view name) {
+  for (const auto& [known, value] : facts)
+    if (known == name) return value;
+  return {};
+}
+
 }  // namespace postern

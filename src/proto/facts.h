@@ -29,7 +29,16 @@ struct ForwardedFacts {
   std::optional<std::string> session;
   std::vector<std::pair<std::string, std::string>> forward;  // names without x-forward- / forward_
   std::string client_id;  // retained IMAP ID list body (IMAP-56)
+  std::optional<std::string> local_name;  // a valid DNS name, as by SNI (SUB-34)
 };
+
+// Facts that only one protocol's front learns and only its own back uses (a client's EHLO name): name and value,
+// opaque for common code. A list of a few.
+using ProtocolFacts = std::vector<std::pair<std::string, std::string>>;
+// Replaces or adds.
+void set_fact(ProtocolFacts& facts, std::string_view name, std::string_view value);
+// Empty when there is none; part of `facts`.
+std::string_view find_fact(const ProtocolFacts& facts, std::string_view name);
 
 // Whether a trusted peer's session id is taken over (DECISIONS 6): 1 to 64 (CONST-10) printable bytes that no
 // protocol or log line has to quote.
@@ -42,6 +51,7 @@ struct ForwardFacts {
   uint32_t ttl = 4;  // already reduced for this hop
   std::vector<std::pair<std::string, std::string>> forward;  // names without prefix, in reply order
   std::string client_id;
+  std::string local_name;  // SNI, or what a trusted peer said; may be anything
 };
 
 }  // namespace postern

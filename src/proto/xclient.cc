@@ -57,13 +57,12 @@ bool take_forward(std::string_view value, ForwardedFacts& facts) {
   return valid;
 }
 
-// Nothing of ours depends on these two yet; a value that cannot be is still refused.
-bool check_destname(std::string_view value, ForwardedFacts&) {
-  return !value.empty() && value.size() <= 253 && std::all_of(value.begin(), value.end(), [](char c) {
-    const char lower = ascii_lower(c);
-    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
-  });
+bool take_destname(std::string_view value, ForwardedFacts& facts) {
+  if (!is_dns_name(value)) return false;
+  facts.local_name = to_lower(value);
+  return true;
 }
+// Nothing of ours depends on it; a value that cannot be is still refused.
 bool check_transport(std::string_view value, ForwardedFacts&) { return !value.empty(); }
 
 struct Row {
@@ -74,19 +73,17 @@ struct Row {
 constexpr Row kRows[] = {
     {"ADDR", take_addr},         {"PORT", take_remote_port},  {"SESSION", take_session},
     {"TTL", take_ttl},           {"FORWARD", take_forward},   {"DESTADDR", take_destaddr},
-    {"DESTPORT", take_destport}, {"DESTNAME", check_destname}, {"CLIENT-TRANSPORT", check_transport},
+    {"DESTPORT", take_destport}, {"DESTNAME", take_destname}, {"CLIENT-TRANSPORT", check_transport},
 };
 
-std::string forward_value(const ForwardFacts& facts) {
-  std::string list;
-  for (const auto& [name, value] : facts.forward) {
-    if (!list.empty()) list += '\t';
-    list += tab_escape(name + "=" + value);
-  }
-  return base64_encode(list);
-}
-
 }  // namespace
+
+bool is_dns_name(std::string_view text) {
+  return !text.empty() && text.size() <= 253 && std::all_of(text.begin(), text.end(), [](char c) {
+    const char lower = ascii_lower(c);
+    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+  });
+}
 
 bool take_xclient_value(std::string_view name, std::string_view value, ForwardedFacts& facts) {
   for (const Row& row : kRows)
@@ -104,12 +101,21 @@ Xclient parse_xclient(std::string_view arguments) {
   return out;
 }
 
+std::string xclient_forward(const ForwardFacts& facts) {
+  std::string list;
+  for (const auto& [name, value] : facts.forward) {
+    if (!list.empty()) list += '\t';
+    list += tab_escape(name + "=" + value);
+  }
+  return base64_encode(list);
+}
+
 XclientLine format_xclient(const ForwardFacts& facts) {
   XclientLine line;
   line.text = "XCLIENT ADDR=" + facts.remote.ip.text() + " PORT=" + std::to_string(facts.remote.port) +
               " SESSION=" + facts.session + " TTL=" + std::to_string(facts.ttl);
   if (facts.forward.empty()) return line;
-  const std::string forward = " FORWARD=" + forward_value(facts);
+  const std::string forward = " FORWARD=" + xclient_forward(facts);
   line.complete = line.text.size() + forward.size() <= kMaxXclientLine;
   if (line.complete) line.text += forward;
   return line;

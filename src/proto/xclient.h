@@ -19,6 +19,12 @@ struct Xclient {
 // others are left out.
 bool take_xclient_value(std::string_view name, std::string_view value, ForwardedFacts& facts);
 
+// What may stand for a server's name in DNS: 1 to 253 letters, digits, "-", "." and "_".
+bool is_dns_name(std::string_view text);
+
+// The value of FORWARD: name=value items, each TAB-escaped, joined by TABs, in base64 (POP-32, GEN-22).
+std::string xclient_forward(const ForwardFacts& facts);
+
 // All arguments of XCLIENT.
 Xclient parse_xclient(std::string_view arguments);
 

@@ -13,6 +13,7 @@ FUZZ_TARGETS = \
   %D%/pop3_back_fuzz \
   %D%/pop3_front_fuzz \
   %D%/proxy_header_fuzz \
+  %D%/smtp_fuzz \
   %D%/text_fuzz
 
 AM_DEFAULT_SOURCE_EXT = .cc
