@@ -1,0 +1,221 @@
+// What the databases say of a user: which are asked, what their fields and passwords mean, and what the chain makes of it.
+#include <utility>
+
+#include "auth/checks.h"
+#include "auth/request.h"
+#include "base/check.h"
+#include "base/log.h"
+
+namespace postern {
+
+namespace {
+
+std::string join_name(std::string_view local, std::string_view domain) {
+  std::string out(local);
+  return domain.empty() ? out : out.append("@").append(domain);
+}
+
+}  // namespace
+
+AuthStep AuthRequest::walk_on() {
+  while (const auto index = walk_->next(start_.mechanism, user_)) {
+    at_ = *index;
+    saved_fields_ = fields_;
+    saved_user_ = user_;
+    if (!db().cost_sample.empty()) sample_ = &db();
+    if (db().local == nullptr) {
+      waiting_ = Waiting::Row;
+      return AskLookup{make_lookup(db())};
+    }
+    if (auto step = take_db_row(db().local->lookup(*this))) return std::move(*step);
+  }
+  return chain_over();
+}
+
+WorkerLookup AuthRequest::make_lookup(const Passdb& database) const {
+  WorkerLookup out;
+  out.userdb = local_ != nullptr;
+  out.database = database.index;
+  for (const VariableUse& use : database.traits.uses) {
+    if (use.variable == Variable::Password) {
+      out.password = password_;
+      continue;
+    }
+    std::string name(name_of(use.variable));
+    if (!use.argument.empty()) name.append(":").append(use.argument);
+    out.variables.emplace_back(std::move(name), value(use.variable, use.argument));
+  }
+  return out;
+}
+
+AuthStep AuthRequest::take_row(WorkerRow row) {
+  const Waiting waited = std::exchange(waiting_, Waiting::Nothing);
+  POSTERN_CHECK(waited == Waiting::Row || waited == Waiting::UserRow, "no row was asked for");
+  DbRow out;
+  out.result = row.result;
+  out.why = std::move(row.why);
+  if (row.has_password) out.password = std::move(row.password);
+  out.password_literal = row.password_literal;
+  out.fields = std::move(row.row);
+  if (waited == Waiting::UserRow) {
+    take_user_row(std::move(out));
+    return ask_userdbs();
+  }
+  if (auto step = take_db_row(std::move(out))) return std::move(*step);
+  return walk_on();
+}
+
+// The answer of the database at_; nothing when the chain goes on.
+std::optional<AuthStep> AuthRequest::take_db_row(DbRow row) {
+  if (settings_.debug) log_debug(line(db().driver, row.result == LookupResult::Found ? "lookup: found" : "lookup: no result"));
+  if (row.result == LookupResult::Found) return decide_password(row);
+  if (row.result == LookupResult::Broken) error(db().driver, row.why);
+  if (row.result == LookupResult::NotFound && db().verbose) note(db().driver, "unknown user" + shown_password());
+  take_result(row.result == LookupResult::Broken ? PassResult::Internal : PassResult::UnknownUser);
+  return std::nullopt;
+}
+
+std::optional<AuthStep> AuthRequest::decide_password(DbRow& row) {
+  if (!row.why.empty()) error(db().driver, row.why);
+  std::optional<PassResult> result;
+  if (!apply_fields(row)) result = PassResult::UnknownUser;
+  else if (list_->rules[at_].deny) result = PassResult::Mismatch;  // listed; the password does not matter
+  else if (fields_.has("noauthenticate")) result = PassResult::Next;
+  else if (walk_->state().password_verified) result = PassResult::Ok;
+  else if (proof_ == Proof::Open) result = keep_secret(row);
+  else if (fields_.has("nopassword") && (!row.password || row.password->empty())) result = PassResult::Ok;
+  if (!result) {
+    if (fields_.has("nopassword")) error(db().driver, "nopassword set but password is non-empty");
+    return compare(row);
+  }
+  take_result(checked(*result));
+  return std::nullopt;
+}
+
+std::optional<AuthStep> AuthRequest::compare(DbRow& row) {
+  if (!row.password) {
+    note(db().driver, "No password returned (and no nopassword)");
+    take_result(PassResult::Mismatch);
+    return std::nullopt;
+  }
+  const std::string_view stored = row.password->reveal(), scheme = db().traits.default_scheme;
+  if (!is_slow(stored, scheme, row.password_literal)) {
+    take_result(checked(result_of(verify_password(stored, password_.reveal(), scheme, row.password_literal))));
+    return std::nullopt;
+  }
+  AskVerify ask;
+  ask.what.stored = with_scheme(stored, scheme, row.password_literal);
+  ask.what.password = password_;
+  db().cost_sample = ask.what.stored;
+  compared_slow_ = true;
+  waiting_ = Waiting::Verdict;
+  return ask;
+}
+
+// The first database with a usable password is the one that counts; the proof itself comes after the chain.
+PassResult AuthRequest::keep_secret(const DbRow& row) {
+  if (!row.password) {
+    note(db().driver, "Requested " + std::string(offered_->name) + " scheme, but we have a NULL password");
+    return PassResult::UnknownScheme;
+  }
+  auto secret = secret_for_proof(row.password->reveal(), db().traits.default_scheme, row.password_literal, offered_->verifier, offered_->name);
+  if (!secret) {
+    note(db().driver, secret.error());
+    return PassResult::UnknownScheme;
+  }
+  secret_ = std::move(*secret);
+  return PassResult::Ok;
+}
+
+AuthStep AuthRequest::take_verdict(const WorkerVerdict& verdict) {
+  const Waiting waited = std::exchange(waiting_, Waiting::Nothing);
+  if (waited == Waiting::DummyVerdict) return fail_now(delayed_verdict_);
+  POSTERN_CHECK(waited == Waiting::Verdict, "no verdict was asked for");
+  take_result(checked(result_of({verdict.result, verdict.why})));
+  return walk_on();
+}
+
+PassResult AuthRequest::result_of(const Verification& v) {
+  if (v.result == VerifyResult::Match) return PassResult::Ok;
+  if (v.result == VerifyResult::Mismatch) {
+    if (db().verbose) note(db().driver, "Password mismatch" + shown_password());
+    return PassResult::Mismatch;
+  }
+  error(db().driver, v.why);
+  return v.result == VerifyResult::UnknownScheme ? PassResult::UnknownScheme : PassResult::Internal;
+}
+
+// Field checks turn a right password into a failure that looks like any other (AUTH-2).
+PassResult AuthRequest::checked(PassResult result) {
+  if (result != PassResult::Ok) return result;
+  std::vector<std::string> notes;
+  const Status status = check_fields(fields_, start_.subject.remote.ip, start_.subject.real_remote.ip, notes);
+  for (const std::string& text : notes) note(db().driver, text);
+  if (status) return result;
+  note(db().driver, status.error());
+  refusal_reason_ = fields_.text("reason");
+  refusal_code_ = fields_.text("code");
+  return PassResult::UnknownUser;
+}
+
+void AuthRequest::take_result(PassResult result) {
+  nodelay_ |= fields_.has("nodelay");
+  if (!walk_->take(result)) {
+    fields_ = saved_fields_;
+    user_ = saved_user_;
+  }
+  fields_.remove("nopassword");
+  fields_.remove("noauthenticate");
+}
+
+bool AuthRequest::apply_fields(const DbRow& row) {
+  bool good = true;
+  for (const FieldTemplate& f : db().defaults) good &= apply_field(f.name, f.value.expand(*this));
+  for (const auto& [name, value] : row.fields) good &= apply_field(name, value);
+  for (const FieldTemplate& f : db().overrides) good &= apply_field(f.name, f.value.expand(*this));
+  return good;
+}
+
+// False for a value that makes the login impossible.
+bool AuthRequest::apply_field(std::string_view name, std::string_view value) {
+  if (name.starts_with("user:") || name.starts_with("username:") || name.starts_with("domain:")) return true;  // set they are always
+  const bool is_name = name == "user" || name == "username" || name == "domain" || name == "login_user";
+  if (!is_name) {
+    fields_.apply(name, value);
+    return true;
+  }
+  if (value.empty() || value.find('\0') != std::string_view::npos) {
+    error(db().driver, "field " + std::string(name) + " is empty or not a name");
+    return false;
+  }
+  if (name == "user") user_ = value;
+  if (name == "username") user_ = join_name(value, domain_part(user_));
+  if (name == "domain") user_ = join_name(user_part(user_), value);
+  if (name == "login_user") {  // who authenticated becomes the master user
+    if (master_user_.empty()) master_user_ = user_;
+    user_ = value;
+  }
+  return true;
+}
+
+AuthStep AuthRequest::chain_over() {
+  const PassResult verdict = walk_->verdict();
+  if (walk_->all_skipped()) error("auth", "All password databases were skipped");
+  if (verdict == PassResult::Internal && walk_->ended_with_next()) error("auth", "Last passdb had noauthenticate field, cannot authenticate");
+  if (list_ == &settings_.masters) return master_over(verdict);
+  return settle(verdict);
+}
+
+// The master's password was right: from now on the user he wants to be (AUTH-12).
+AuthStep AuthRequest::master_over(PassResult verdict) {
+  const bool go_on = walk_->continued() && walk_->state().password_verified;
+  if (proof_ == Proof::Open || (verdict != PassResult::Ok && !go_on)) return settle(verdict);
+  master_user_ = std::exchange(user_, login_user_);
+  list_ = &settings_.users;
+  if (!go_on) return succeed();
+  const ChainState state = walk_->state();
+  walk_.emplace(list_->rules, state);
+  return walk_on();
+}
+
+}  // namespace postern
