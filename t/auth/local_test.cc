@@ -1,7 +1,7 @@
 // Local logins: the userdb chain behind a passdb chain that accepted, and the order for the mail program.
 #include <gtest/gtest.h>
 
-#include "auth/captured_log.h"
+#include "support/captured_log.h"
 #include "auth/mail_starts.h"
 #include "auth/request.h"
 

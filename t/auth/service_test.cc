@@ -7,6 +7,7 @@
 
 #include "auth/worker.h"
 #include "base/log.h"
+#include "support/movable_clock.h"
 
 namespace postern {
 namespace {
@@ -83,17 +84,6 @@ struct FakeWorker {
   int lookups = 0;
   uint64_t last_id = 0;
   std::unique_ptr<Channel> channel;
-};
-
-// The real clock, which a test can set ahead.
-class MovableClock final : public Clock {
- public:
-  Instant now() const override { return real_.now() + ahead; }
-  uint64_t wall_microseconds() const override { return real_.wall_microseconds(); }
-  std::chrono::seconds ahead{0};
-
- private:
-  SystemClock real_;
 };
 
 class Service : public testing::Test {

@@ -1,6 +1,6 @@
 // The log, for tests that read it.
-#ifndef POSTERN_T_AUTH_CAPTURED_LOG_H
-#define POSTERN_T_AUTH_CAPTURED_LOG_H
+#ifndef POSTERN_T_SUPPORT_CAPTURED_LOG_H
+#define POSTERN_T_SUPPORT_CAPTURED_LOG_H
 
 #include <string>
 #include <string_view>
