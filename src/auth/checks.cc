@@ -25,7 +25,20 @@ Status check_networks(const NetworkField& field, std::string_view list, const Ip
   return Error(name + " check failed: IP " + ip.text() + " not in allowed networks");
 }
 
+constexpr std::string_view kTlsFields[] = {"ssl", "starttls"};
+
 }  // namespace
+
+std::string_view surprise_in_tls(const FieldSet& fields) {
+  size_t any_cert = 0, others = 0;
+  for (const std::string_view name : kTlsFields) {
+    const std::string* value = fields.find(name);
+    if (value == nullptr) continue;
+    if (iequals(*value, "no")) return "ssl=no or starttls=no still means TLS; remove the field for none";
+    ++(*value == "any-cert" ? any_cert : others);
+  }
+  return any_cert > 0 && others > 0 ? "any-cert in one of ssl and starttls: no certificate is checked" : std::string_view();
+}
 
 bool is_in_networks(std::string_view list, const IpAddress& ip, std::vector<std::string>& invalid) {
   bool found = false;

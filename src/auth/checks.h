@@ -29,6 +29,10 @@ Result<uint64_t> parse_delay_until(std::string_view value, uint64_t now, uint64_
 Status check_fields(const FieldSet& fields, const IpAddress& remote, const IpAddress& real_remote,
                     std::vector<std::string>& notes);
 
+// What in ssl and starttls is followed as Dovecot does and hardly meant so: TLS by a "no", a check switched off by the
+// other field (PXI-70, DECISIONS 1). Empty: nothing.
+std::string_view surprise_in_tls(const FieldSet& fields);
+
 }  // namespace postern
 
 #endif

@@ -46,6 +46,7 @@ class AuthRequest final : public Variables {
   struct World {
     std::function<uint64_t()> wall_seconds;
     std::function<uint64_t(uint64_t)> random_below;
+    std::function<bool(const std::string& user)> may_warn{};  // of what is odd in his fields; none: never
   };
   // `settings` and `world` outlive the request. The settings change in Passdb::cost_sample only.
   AuthRequest(AuthSettings& settings, const World& world, AuthStart start);
@@ -106,6 +107,7 @@ class AuthRequest final : public Variables {
   AuthStep with_addresses(std::vector<IpAddress> addresses);
   bool is_self(const std::vector<IpAddress>& addresses) const;
   AuthStep accept(std::vector<IpAddress> addresses);
+  void hand_destination(AuthReply& reply, std::vector<IpAddress> addresses);
   AuthStep refuse_client(AuthResult result, ReplyTime::Kind when);
   // local logins (request_local.cc)
   struct Local {

@@ -152,14 +152,18 @@ AuthStep AuthRequest::accept(std::vector<IpAddress> addresses) {
   reply.master_user = master_user_;
   reply.reason = fields_.text("reason");
   reply.extra = visible_fields(fields_);
-  if (fields_.has("proxy")) {
-    reply.addresses = std::move(addresses);
-    const std::string* pass = fields_.find("pass");
-    if (pass == nullptr && have_password_) reply.password = std::move(password_);
-    if (pass != nullptr) reply.password.emplace(*pass);
-  }
+  if (fields_.has("proxy")) hand_destination(reply, std::move(addresses));
   if (is_local()) return begin_local(std::move(out));
   return out;
+}
+
+void AuthRequest::hand_destination(AuthReply& reply, std::vector<IpAddress> addresses) {
+  reply.addresses = std::move(addresses);
+  const std::string* pass = fields_.find("pass");
+  if (pass == nullptr && have_password_) reply.password = std::move(password_);
+  if (pass != nullptr) reply.password.emplace(*pass);
+  const std::string_view surprise = surprise_in_tls(fields_);
+  if (!surprise.empty() && world_.may_warn && world_.may_warn(user_)) log_warning(line("proxy", surprise));
 }
 
 // --- failure -----------------------------------------------------------------------

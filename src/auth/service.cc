@@ -14,6 +14,7 @@ namespace postern {
 namespace {
 
 constexpr Milliseconds kSlowLookup{500};  // AUC-20
+constexpr Milliseconds kWarnAgain{3600'000};  // DECISIONS 1: of one user's fields
 
 Milliseconds until(Instant due, Instant now) {
   return due <= now ? Milliseconds(0) : std::chrono::ceil<Milliseconds>(due - now);
@@ -53,8 +54,10 @@ AuthService::AuthService(Loop& loop, const Clock& clock, WorkerPool& workers, Re
       settings_(std::move(settings)),
       idle_(std::move(idle)),
       random_(std::random_device{}()),
+      warned_(kWarnAgain),
       world_{[this] { return clock_.wall_microseconds() / 1'000'000; },
-             [this](uint64_t n) { return std::uniform_int_distribution<uint64_t>(0, n - 1)(random_); }},
+             [this](uint64_t n) { return std::uniform_int_distribution<uint64_t>(0, n - 1)(random_); },
+             [this](const std::string& user) { return warned_.says(user, clock_.now()); }},
       delays_(clock.now()),
       alive_(std::make_shared<bool>(true)) {}
 

@@ -16,6 +16,7 @@
 #include "auth/workers.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/rarely.h"
 #include "event/loop.h"
 #include "ipc/channel.h"
 #include "net/resolver.h"
@@ -91,6 +92,7 @@ class AuthService {
   std::function<void()> idle_;
   MailStarts* mail_starts_ = nullptr;
   std::mt19937_64 random_;
+  Rarely warned_;  // users whose fields are odd
   AuthRequest::World world_;
   std::unordered_map<uint64_t, std::unique_ptr<Peer>> peers_;
   std::unordered_map<uint64_t, Entry> requests_;

@@ -62,7 +62,8 @@ class Session final : public AuthClient::Waiter, public ProxyLogin::Owner, publi
   void proxy_accepted(BackendReply reply) override;
   void proxy_failed(BackendFailure failure, std::string log_line) override;
   void proxy_forward(std::string_view bytes) override;
-  void proxy_note(std::string_view text) override;
+  void proxy_retry(std::string_view why) override;
+  void proxy_odd(std::string_view what) override;
   // ProgramStart::Owner
   void program_ready(std::string capabilities) override;
   void program_failed(std::string why) override;

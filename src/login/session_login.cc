@@ -68,9 +68,7 @@ void Session::temporary_failure(AnswerKind kind) {
 }
 
 void Session::route(AuthReply reply) {
-  std::vector<std::string> warnings;
-  auto where = route_from(std::move(reply), worker_.views().served().protocol, client_.mechanism, warnings);
-  for (const std::string& w : warnings) log(LogLevel::Warning, "warning", proxy_prefix() + ": " + w);
+  auto where = route_from(std::move(reply), worker_.views().served().protocol, client_.mechanism);
   if (!where) {
     log(LogLevel::Error, "error", proxy_prefix() + ": " + where.error());
     history_.last = AttemptEnd::TempFail;
@@ -174,9 +172,11 @@ std::string Session::proxy_prefix() const {
 
 void Session::proxy_forward(std::string_view bytes) { write(bytes); }
 
-void Session::proxy_note(std::string_view text) {
-  log(LogLevel::Debug, "proxy_retry", fmt::format("{}: {} - reconnecting (attempt #{})", proxy_prefix(), text, proxy_->reconnects()));
+void Session::proxy_retry(std::string_view why) {
+  log(LogLevel::Debug, "proxy_retry", fmt::format("{}: {} - reconnecting (attempt #{})", proxy_prefix(), why, proxy_->reconnects()));
 }
+
+void Session::proxy_odd(std::string_view what) { log(LogLevel::Error, "error", fmt::format("{}: {}", proxy_prefix(), what)); }
 
 void Session::proxy_failed(BackendFailure failure, std::string log_line) {
   const bool refused = failure.what == FailureClass::Auth || failure.what == FailureClass::AuthTempFail;

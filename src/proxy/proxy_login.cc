@@ -17,6 +17,7 @@ namespace {
 constexpr Milliseconds kMinimumLeft{100};
 // From so many sessions of this process on, with other processes beside it, the kernel's own search for a port may be slow.
 constexpr size_t kCrowded = 100;
+constexpr unsigned kMostOddities = 3;  // told of one login: a backend could fill the log
 
 struct ClassPrefix {
   FailureClass what;
@@ -224,7 +225,8 @@ void ProxyLogin::feed(std::string_view data) {
 }
 
 void ProxyLogin::act_on(ScriptOutput& out) {
-  for (const std::string& text : out.log_errors) owner_.proxy_note(text);
+  for (const std::string& text : out.log_errors)
+    if (oddities_++ < kMostOddities) owner_.proxy_odd(text);
   if (!out.to_client.empty()) owner_.proxy_forward(out.to_client);
   send(out.send);
   if (phase_ != Phase::Script) return;
@@ -299,7 +301,7 @@ void ProxyLogin::fail(FailureClass what, std::string line, BackendFailure failur
   drop_connection();
   ++addresses_tried_;
   if (is_retryable(what) && try_again(what)) {
-    owner_.proxy_note(line);
+    owner_.proxy_retry(line);
     return;
   }
   if (reconnects_ > 0 && line.find("reconnects") == std::string::npos && what != FailureClass::Auth)

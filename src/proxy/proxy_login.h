@@ -46,8 +46,10 @@ class ProxyLogin {
     virtual void proxy_failed(BackendFailure failure, std::string log_line) = 0;
     // Bytes for the client before the outcome (PXI-19).
     virtual void proxy_forward(std::string_view bytes) = 0;
-    // An attempt failed and another follows, or something odd that does not matter; for the debug log.
-    virtual void proxy_note(std::string_view text) = 0;
+    // An attempt failed and another follows.
+    virtual void proxy_retry(std::string_view why) = 0;
+    // The backend did something odd that does not stop the login (PXI-19); told a few times at most.
+    virtual void proxy_odd(std::string_view what) = 0;
 
    protected:
     ~Owner() = default;
@@ -120,6 +122,7 @@ class ProxyLogin {
   size_t address_ = 0;
   size_t addresses_tried_ = 0;
   unsigned reconnects_ = 0;
+  unsigned oddities_ = 0;
   Instant first_start_, attempt_start_;
   IpAddress source_;
   BackendRef backend_;

@@ -19,13 +19,8 @@ struct Fields {
   ProxyRoute route;
 };
 
-struct Context {
-  Fields fields;
-  std::vector<std::string>& warnings;
-};
-
 // A field's reader returns what is wrong with the value, or an empty string.
-using ReadField = std::string (*)(Context&, const std::string& value);
+using ReadField = std::string (*)(Fields&, const std::string& value);
 
 std::string read_ip(const std::string& value, std::optional<IpAddress>& out) {
   if (value.empty()) return {};  // empty means unset
@@ -33,10 +28,10 @@ std::string read_ip(const std::string& value, std::optional<IpAddress>& out) {
   return out ? "" : "not an IP address";
 }
 
-std::string read_port(Context& c, const std::string& value) {
+std::string read_port(Fields& f, const std::string& value) {
   const auto number = parse_number(value, 65535);
   if (!number || *number == 0) return "not a port (1-65535)";
-  c.fields.port = static_cast<uint16_t>(*number);
+  f.port = static_cast<uint16_t>(*number);
   return {};
 }
 
@@ -61,16 +56,15 @@ std::string read_time(const std::string& value, Milliseconds& out) {
   return {};
 }
 
-std::string read_tls(Context& c, const std::string& value, bool& which) {
+std::string read_tls(Fields& f, const std::string& value, bool& which) {
   which = true;
-  if (value == "any-cert") c.fields.any_cert = true;
-  if (iequals(value, "no")) c.warnings.push_back("ssl=no or starttls=no in the passdb still means TLS; remove the field for none");
+  if (value == "any-cert") f.any_cert = true;
   return {};
 }
 
-std::string read_header_version(Context& c, const std::string& value) {
+std::string read_header_version(Fields& f, const std::string& value) {
   if (!iequals(value, "v1") && !iequals(value, "v2")) return "neither v1 nor v2";
-  c.fields.route.haproxy = iequals(value, "v1") ? ProxyHeaderVersion::V1 : ProxyHeaderVersion::V2;
+  f.route.haproxy = iequals(value, "v1") ? ProxyHeaderVersion::V1 : ProxyHeaderVersion::V2;
   return {};
 }
 
@@ -80,37 +74,37 @@ struct Field {
 };
 
 constexpr Field kFields[] = {
-    {"proxy", [](Context& c, const std::string&) { return c.fields.proxy = true, std::string(); }},
-    {"nologin", [](Context& c, const std::string&) { return c.fields.nologin = true, std::string(); }},
-    {"host", [](Context& c, const std::string& v) { return c.fields.host = v, std::string(); }},
-    {"hostip", [](Context& c, const std::string& v) { return read_ip(v, c.fields.hostip); }},
+    {"proxy", [](Fields& f, const std::string&) { return f.proxy = true, std::string(); }},
+    {"nologin", [](Fields& f, const std::string&) { return f.nologin = true, std::string(); }},
+    {"host", [](Fields& f, const std::string& v) { return f.host = v, std::string(); }},
+    {"hostip", [](Fields& f, const std::string& v) { return read_ip(v, f.hostip); }},
     {"port", read_port},
-    {"destuser", [](Context& c, const std::string& v) { return c.fields.destuser = v, std::string(); }},
-    {"reason", [](Context& c, const std::string& v) { return c.fields.reason = v, std::string(); }},
-    {"master", [](Context& c, const std::string& v) { return c.fields.route.master = v, std::string(); }},
-    {"proxy_mech", [](Context& c, const std::string& v) { return c.fields.route.mechanism = to_upper(v), std::string(); }},
-    {"proxy_timeout", [](Context& c, const std::string& v) { return read_time(v, c.fields.route.timeout); }},
+    {"destuser", [](Fields& f, const std::string& v) { return f.destuser = v, std::string(); }},
+    {"reason", [](Fields& f, const std::string& v) { return f.reason = v, std::string(); }},
+    {"master", [](Fields& f, const std::string& v) { return f.route.master = v, std::string(); }},
+    {"proxy_mech", [](Fields& f, const std::string& v) { return f.route.mechanism = to_upper(v), std::string(); }},
+    {"proxy_timeout", [](Fields& f, const std::string& v) { return read_time(v, f.route.timeout); }},
     {"proxy_haproxy", read_header_version},
-    {"proxy_nopipelining", [](Context& c, const std::string&) { return c.fields.route.pipelining = false, std::string(); }},
-    {"proxy_not_trusted", [](Context& c, const std::string&) { return c.fields.route.trusted = false, std::string(); }},
+    {"proxy_nopipelining", [](Fields& f, const std::string&) { return f.route.pipelining = false, std::string(); }},
+    {"proxy_not_trusted", [](Fields& f, const std::string&) { return f.route.trusted = false, std::string(); }},
     {"proxy_host_immediate_failure_after",
-     [](Context& c, const std::string& v) { return read_time(v, c.fields.route.immediate_failure_after.emplace()); }},
-    {"source_ip", [](Context& c, const std::string& v) { return read_ip(v, c.fields.route.source); }},
-    {"ssl", [](Context& c, const std::string& v) { return read_tls(c, v, c.fields.implicit_tls); }},
-    {"starttls", [](Context& c, const std::string& v) { return read_tls(c, v, c.fields.starttls); }},
+     [](Fields& f, const std::string& v) { return read_time(v, f.route.immediate_failure_after.emplace()); }},
+    {"source_ip", [](Fields& f, const std::string& v) { return read_ip(v, f.route.source); }},
+    {"ssl", [](Fields& f, const std::string& v) { return read_tls(f, v, f.implicit_tls); }},
+    {"starttls", [](Fields& f, const std::string& v) { return read_tls(f, v, f.starttls); }},
 };
 
 constexpr std::string_view kForwardPrefix = "forward_";
 
-Status read_fields(Context& c, const FieldList& list) {
+Status read_fields(Fields& f, const FieldList& list) {
   for (const auto& [name, value] : list) {
     if (istarts_with(name, kForwardPrefix)) {
-      c.fields.route.forward.emplace_back(name.substr(kForwardPrefix.size()), value);
+      f.route.forward.emplace_back(name.substr(kForwardPrefix.size()), value);
       continue;
     }
     for (const Field& field : kFields) {
       if (field.name != name) continue;
-      const std::string wrong = field.read(c, value);
+      const std::string wrong = field.read(f, value);
       if (!wrong.empty())
         return Error(fmt::format("Auth service returned invalid {} value '{}': {}", name, printable(value), wrong));
     }
@@ -164,10 +158,9 @@ Result<Route> proxy_route(Fields&& f, AuthReply&& reply, const Protocol& protoco
 
 }  // namespace
 
-Result<Route> route_from(AuthReply&& reply, const Protocol& protocol, std::string_view mechanism, std::vector<std::string>& warnings) {
-  Context c{{}, warnings};
-  if (const Status s = read_fields(c, reply.extra); !s) return Error(s.error());
-  Fields& f = c.fields;
+Result<Route> route_from(AuthReply&& reply, const Protocol& protocol, std::string_view mechanism) {
+  Fields f;
+  if (const Status s = read_fields(f, reply.extra); !s) return Error(s.error());
   if (f.proxy) return proxy_route(std::move(f), std::move(reply), protocol);
   auto referral = referral_from(f, protocol, reply.user, mechanism);
   if (f.nologin) return Route(RefusedRoute{f.reason.value_or(""), std::move(referral)});

@@ -49,8 +49,7 @@ using Route = std::variant<ProxyRoute, RefusedRoute, LocalRoute>;
 
 // Reads the fields of a successful `reply`. `mechanism` is the one the client used. The error names field
 // and value ("invalid port value '99999': ..."): a temporary failure for the client (PXI-5, DECISIONS 1).
-// `warnings` gets what is accepted but surprising (ssl=no).
-Result<Route> route_from(AuthReply&& reply, const Protocol& protocol, std::string_view mechanism, std::vector<std::string>& warnings);
+Result<Route> route_from(AuthReply&& reply, const Protocol& protocol, std::string_view mechanism);
 
 // Whether going there would be coming back here (PXI-3): same address, port and user.
 bool loops_to_itself(const ProxyRoute& route, const Endpoint& local, std::string_view user);

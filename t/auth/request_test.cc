@@ -5,7 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include "auth/captured_log.h"
+#include "support/captured_log.h"
 #include "auth/digest.h"
 #include "auth/temp_dir.h"
 
@@ -104,6 +104,16 @@ TEST_F(Request, StaticProxy) {
   add(passdb("static", "proxy=y host=10.0.0.5 nopassword=y"));
   EXPECT_EQ(login("Joe", "secret"), "Ok joe proxy=y host=10.0.0.5 ->10.0.0.5 pass=secret");
   EXPECT_EQ(log_.lines, "");
+}
+
+TEST_F(Request, OddTlsFieldsAreWarnedOfWhenItMayBe) {  // DECISIONS 1
+  add(passdb("static", "proxy=y host=10.0.0.5 nopassword=y ssl=no"));
+  std::string asked;
+  world_.may_warn = [&](const std::string& user) { return std::exchange(asked, user) != user; };
+  login("Joe", "secret");
+  login("Joe", "secret");
+  EXPECT_EQ(asked, "joe");
+  EXPECT_EQ(log_.lines, "Warning: proxy(joe,192.0.2.1,<SID>): ssl=no or starttls=no still means TLS; remove the field for none\n");
 }
 
 TEST_F(Request, PasswdFile) {

@@ -207,5 +207,19 @@ TEST(DelayLine, ExactTimes) {
   EXPECT_EQ(line.size(), 1u);
 }
 
+// DECISIONS 1: followed, and warned of.
+TEST(TlsFields, WhatIsHardlyMeantSo) {
+  const auto surprise = [](FieldList list) {
+    FieldSet fields;
+    for (const auto& [name, value] : list) fields.set(name, value);
+    return std::string(surprise_in_tls(fields));
+  };
+  EXPECT_EQ(surprise({{"ssl", "yes"}}), "");
+  EXPECT_EQ(surprise({{"starttls", "any-cert"}}), "");
+  EXPECT_EQ(surprise({{"ssl", "any-cert"}, {"starttls", "any-cert"}}), "");
+  EXPECT_EQ(surprise({{"ssl", "No"}}), "ssl=no or starttls=no still means TLS; remove the field for none");
+  EXPECT_EQ(surprise({{"ssl", "any-cert"}, {"starttls", "y"}}), "any-cert in one of ssl and starttls: no certificate is checked");
+}
+
 }  // namespace
 }  // namespace postern

@@ -19,8 +19,7 @@ AuthReply reply_with(FieldList fields) {
 
 template <class T>
 T route_of(AuthReply reply, const Protocol& protocol = imap::kImap) {
-  std::vector<std::string> warnings;
-  auto route = route_from(std::move(reply), protocol, "PLAIN", warnings);
+  auto route = route_from(std::move(reply), protocol, "PLAIN");
   EXPECT_TRUE(route) << (route ? "" : route.error());
   if (!route || !std::holds_alternative<T>(*route)) {
     ADD_FAILURE() << "another kind of route";
@@ -30,8 +29,7 @@ T route_of(AuthReply reply, const Protocol& protocol = imap::kImap) {
 }
 
 std::string error_of(FieldList fields) {
-  std::vector<std::string> warnings;
-  auto route = route_from(reply_with(std::move(fields)), imap::kImap, "PLAIN", warnings);
+  auto route = route_from(reply_with(std::move(fields)), imap::kImap, "PLAIN");
   return route ? "no error" : route.error();
 }
 
@@ -101,8 +99,7 @@ TEST(Route, NamesTheFieldThatIsWrong) {
 TEST(Route, NeedsAPassword) {
   AuthReply r = reply_with({{"proxy", ""}, {"host", "::1"}});
   r.password.reset();
-  std::vector<std::string> warnings;
-  auto route = route_from(std::move(r), imap::kImap, "CRAM-MD5", warnings);
+  auto route = route_from(std::move(r), imap::kImap, "CRAM-MD5");
   ASSERT_FALSE(route);
   EXPECT_EQ(route.error(), "password not given");
 }
