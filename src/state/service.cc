@@ -14,6 +14,7 @@ namespace {
 constexpr uint64_t kFirstLogin = uint64_t{1} << 32;
 constexpr size_t kIdsPerMessage = 4000;
 constexpr uint32_t kSpreadFrom = 2;  // so many at once are not ended at once
+constexpr std::string_view kTooMuch = "too much";
 
 template <class T, class Send>
 void in_pieces(const std::vector<T>& all, Send send) {
@@ -49,7 +50,7 @@ void StateService::add_reports(Fd socket) {
 void StateService::on_packet(Login& login, std::string_view packet, std::span<Fd> descriptors) {
   const Status status = dispatch(packet, descriptors, Role::Login, Role::State, login);
   if (status) return;
-  log_error(fmt::format("login process {} broke the rules: {}", login.pid, status.error()));
+  complain(login.pid, status.error());
   loop_.defer([this, owner = login.owner] { lost(owner); });
 }
 
@@ -64,12 +65,16 @@ void StateService::on_report(std::string_view packet, uint32_t pid) {
   Worker worker{*this, pid};
   const Status status = pid == master_ ? dispatch(packet, {}, Role::Master, Role::State, master)
                                        : dispatch(packet, {}, Role::Login, Role::State, worker);
-  if (!status || !worker.good) log_error(fmt::format("login process {} broke the rules: {}", pid, status ? "too much" : status.error()));
+  if ((!status || !worker.good) && complained_.says(std::to_string(pid), loop_.now())) complain(pid, status ? kTooMuch : status.error());
+}
+
+void StateService::complain(uint32_t pid, std::string_view why) const {
+  log_error(fmt::format("login process {} broke the rules: {}", pid, why));
 }
 
 void StateService::Login::on(const SessionStarted& m) {
   if (!service.roll_.add({owner, m.id}, pid, m)) {
-    log_error(fmt::format("login process {} broke the rules: too much", pid));
+    service.complain(pid, kTooMuch);
     return service.loop_.defer([s = &service, o = owner] { s->lost(o); });
   }
   service.kick_late({owner, m.id}, m);

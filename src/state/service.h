@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/rarely.h"
 #include "event/loop.h"
 #include "ipc/channel.h"
 #include "state/reports.h"
@@ -56,6 +57,7 @@ class StateService {
   };
   void on_packet(Login& login, std::string_view packet, std::span<Fd> descriptors);
   void on_report(std::string_view packet, uint32_t pid);
+  void complain(uint32_t pid, std::string_view why) const;
   void lost(uint64_t owner);
   void carry_out(const Victims& victims);
   void kick_late(SessionKey key, const SessionStarted& session);
@@ -69,6 +71,7 @@ class StateService {
   uint64_t next_owner_;
   std::unordered_map<uint64_t, std::unique_ptr<Login>> logins_;
   std::vector<std::unique_ptr<ReportReader>> reports_;
+  Rarely complained_{Milliseconds(60'000), 100};  // of one-shot workers, which nonsense costs nothing
 };
 
 }  // namespace postern

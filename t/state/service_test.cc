@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "support/captured_log.h"
+
 namespace postern {
 namespace {
 
@@ -56,12 +58,12 @@ struct StateServiceTest : testing::Test {
     encode_message(message, packet);
     ASSERT_EQ(::send(fd, packet.data(), packet.size(), 0), static_cast<ssize_t>(packet.size()));
   }
-  // A process that reports and ends; its pid.
+  // A process that reports, as often as it is told to, and ends; its pid.
   template <Message M>
-  static uint32_t worker(int fd, const M& message) {
+  static uint32_t worker(int fd, const M& message, int times = 1) {
     const pid_t pid = ::fork();
     if (pid == 0) {
-      write(fd, message);
+      for (int i = 0; i < times; ++i) write(fd, message);
       ::_exit(0);
     }
     int status = 0;
@@ -135,10 +137,12 @@ TEST_F(StateServiceTest, AReportIsItsSenders) {
 TEST_F(StateServiceTest, OnlyTheMasterSaysWhoIsGone) {
   const Fd pipe = reports();
   const uint32_t first = worker(pipe.get(), session(1, "joe"));
-  worker(pipe.get(), WorkerGone{first});
+  const CapturedLog log;
+  const uint32_t liar = worker(pipe.get(), WorkerGone{first}, 20);
   worker(pipe.get(), SessionEnded{1});
   worker(pipe.get(), session(1, "last"));
   ASSERT_TRUE(run_until([&] { return service.roll().size() == 2; }));
+  EXPECT_EQ(log.lines, "Error: login process " + std::to_string(liar) + " broke the rules: master.worker_gone is not expected here\n") << "said once";
 }
 
 TEST_F(StateServiceTest, OneWorkerHasOneSession) {
