@@ -8,38 +8,20 @@
 #include <utility>
 
 #include "base/log.h"
+#include "ipc/packet_batch.h"
 
 namespace postern {
 
 namespace {
 
-constexpr unsigned kBatch = 16;                          // packets per recvmmsg/sendmmsg
 constexpr Milliseconds kSoon{30};                        // send_soon()
 constexpr size_t kMaxQueuedBytes = 64 * 1024 * 1024;     // a peer that reads nothing for this long is lost
 constexpr size_t kControlBytes = CMSG_SPACE(kMaxDescriptors * sizeof(int));
 
-// Receive buffers of the process, shared by its channels: nothing is kept between two calls.
-struct ReceiveArena {
-  std::unique_ptr<char[]> bytes{new char[kBatch * kMaxPacket]};  // untouched pages cost nothing
-  alignas(cmsghdr) char control[kBatch][kControlBytes];
-  iovec iov[kBatch];
-  mmsghdr messages[kBatch];
-};
-ReceiveArena& arena() {
-  static ReceiveArena a;
-  return a;
-}
-
-void take_descriptors(const msghdr& header, std::vector<Fd>& out) {
-  for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(const_cast<msghdr*>(&header), c)) {
-    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
-    const size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (size_t i = 0; i < count; ++i) {
-      int fd = -1;
-      memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof fd);
-      out.emplace_back(fd);
-    }
-  }
+// Shared by the channels of the process: nothing is kept between two calls.
+PacketBatch& shared_batch() {
+  static PacketBatch batch(kMaxPacket, kControlBytes);
+  return batch;
 }
 
 }  // namespace
@@ -97,10 +79,10 @@ void Channel::enqueue(std::string packet, std::vector<Fd> descriptors) {
 
 void Channel::flush() {
   while (!queue_.empty() && !dead_) {
-    mmsghdr messages[kBatch];
-    iovec iov[kBatch];
-    alignas(cmsghdr) char control[kBatch][kControlBytes];
-    const auto count = static_cast<unsigned>(std::min<size_t>(queue_.size(), kBatch));
+    mmsghdr messages[kPacketsPerCall];
+    iovec iov[kPacketsPerCall];
+    alignas(cmsghdr) char control[kPacketsPerCall][kControlBytes];
+    const auto count = static_cast<unsigned>(std::min<size_t>(queue_.size(), kPacketsPerCall));
     for (unsigned i = 0; i < count; ++i) {
       Packet& p = queue_[i];
       iov[i] = {p.bytes.data(), p.bytes.size()};
@@ -148,46 +130,28 @@ void Channel::on_ready(short what) {
     }
 }
 
-// Receives up to kBatch packets; true when there may be more.
+// Receives what one call brings; true when there may be more.
 bool Channel::receive_batch() {
-  ReceiveArena& a = arena();
-  for (unsigned i = 0; i < kBatch; ++i) {
-    a.iov[i] = {a.bytes.get() + i * kMaxPacket, kMaxPacket};
-    a.messages[i] = {};
-    a.messages[i].msg_hdr.msg_iov = &a.iov[i];
-    a.messages[i].msg_hdr.msg_iovlen = 1;
-    a.messages[i].msg_hdr.msg_control = a.control[i];
-    a.messages[i].msg_hdr.msg_controllen = kControlBytes;
-  }
-  const int got = ::recvmmsg(socket_.get(), a.messages, kBatch, MSG_CMSG_CLOEXEC | MSG_DONTWAIT, nullptr);
+  PacketBatch& batch = shared_batch();
+  const int got = batch.receive(socket_.get());
   if (got < 0) {
     if (errno != EAGAIN && errno != EINTR) die(strerror(errno));
     return false;
   }
-  // The callbacks may send and even destroy this channel: first take everything out of the arena.
-  struct Incoming {
-    std::string_view bytes;
-    std::vector<Fd> descriptors;
-    int flags;
-  };
-  Incoming incoming[kBatch];
-  for (int i = 0; i < got; ++i) {
-    const msghdr& h = a.messages[i].msg_hdr;
-    incoming[i] = {{a.bytes.get() + static_cast<size_t>(i) * kMaxPacket, a.messages[i].msg_len}, {}, h.msg_flags};
-    take_descriptors(h, incoming[i].descriptors);
-  }
+  // The callbacks may even destroy this channel: no descriptor is to be left behind then.
+  std::vector<Fd> descriptors[kPacketsPerCall];
+  for (int i = 0; i < got; ++i) descriptors[i] = batch.take_descriptors(i);
   const auto alive = alive_;
   for (int i = 0; i < got && *alive && !dead_; ++i) {
-    Incoming& in = incoming[i];
-    if (in.flags & (MSG_TRUNC | MSG_CTRUNC))
+    if (batch.cut(i))
       die("message truncated");
-    else if (in.bytes.empty())
+    else if (batch.bytes(i).empty())
       die("closed");  // a packet of no bytes is end of file; none is ever sent
     else
-      events_.packet(in.bytes, in.descriptors);
+      events_.packet(batch.bytes(i), descriptors[i]);
   }
-  for (int i = 0; i < got; ++i) secure_zero(a.bytes.get() + static_cast<size_t>(i) * kMaxPacket, incoming[i].bytes.size());
-  return *alive && !dead_ && got == static_cast<int>(kBatch);
+  for (int i = 0; i < got; ++i) batch.wipe(i);
+  return *alive && !dead_ && got == static_cast<int>(kPacketsPerCall);
 }
 
 void Channel::die(std::string_view why) {

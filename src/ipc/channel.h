@@ -64,18 +64,29 @@ class Channel {
   // Messages on a dead channel are dropped.
   template <Message M>
   void send(const M& message, std::vector<Fd> descriptors = {}) {
-    POSTERN_CHECK(allowed(M::kDirection, self_, peer_), M::kName);
     std::string packet;
     encode_message(message, packet);
+    check_encoded<M>(packet);
     enqueue(std::move(packet), std::move(descriptors));
   }
 
   // The same for news that nobody waits for: sent together, a few hundredths of a second later.
   template <Message M>
   void send_soon(const M& message) {
-    POSTERN_CHECK(allowed(M::kDirection, self_, peer_), M::kName);
     std::string packet;
     encode_message(message, packet);
+    send_encoded_soon<M>(std::move(packet));
+  }
+
+  // The same for messages that their sender keeps as packets.
+  template <Message M>
+  void send_encoded(std::string packet) {
+    check_encoded<M>(packet);
+    enqueue(std::move(packet), {});
+  }
+  template <Message M>
+  void send_encoded_soon(std::string packet) {
+    check_encoded<M>(packet);
     enqueue_soon(std::move(packet));
   }
 
@@ -97,6 +108,11 @@ class Channel {
     std::string bytes;
     std::vector<Fd> descriptors;
   };
+  template <Message M>
+  void check_encoded(std::string_view packet) const {
+    POSTERN_CHECK(allowed(M::kDirection, self_, peer_), M::kName);
+    POSTERN_CHECK(!packet.empty() && static_cast<uint8_t>(packet[0]) == Messages::number_of<M>(), M::kName);
+  }
   void enqueue(std::string packet, std::vector<Fd> descriptors);
   void enqueue_soon(std::string packet);
   void queue(std::string packet, std::vector<Fd> descriptors);

@@ -29,17 +29,15 @@ std::string StateClient::started(SessionStarted session) {
   std::string record;
   encode_message(session, record);
   if (channel_)
-    channel_->send_soon(session);
+    channel_->send_encoded_soon<SessionStarted>(record);
   else if (shared_ >= 0)
     send_shared(record);
   return record;
 }
 
 void StateClient::again(std::string_view record) {
-  const auto session = decode_message<SessionStarted>(record);
-  if (!session) return;
   if (channel_)
-    channel_->send(*session);
+    channel_->send_encoded<SessionStarted>(std::string(record));
   else if (shared_ >= 0)
     send_shared(std::string(record));
 }

@@ -21,12 +21,12 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "ipc/packet_batch.h"
 
 namespace postern {
 
 namespace {
 
-constexpr unsigned kBatch = 16;           // packets per system call
 constexpr size_t kPacketRoom = 256;       // ForkWorker has below 40 bytes
 constexpr size_t kDescriptors = 2;        // of ForkWorker
 constexpr size_t kControlRoom = CMSG_SPACE(kDescriptors * sizeof(int));
@@ -42,19 +42,13 @@ class PreparedParent {
   void on(const PeerOpened& peer, std::span<Fd> descriptors);
 
  private:
-  struct Incoming {
-    char bytes[kBatch][kPacketRoom];
-    alignas(cmsghdr) char control[kBatch][kControlRoom];
-    iovec iov[kBatch];
-    mmsghdr messages[kBatch];
-  };
   struct Order {
     ForkWorker what;
     std::vector<Fd> descriptors;
   };
 
   bool receive();
-  void take_packet(const mmsghdr& message, std::string_view bytes);
+  void take_packet(int i);
   void fork_ordered();
   [[noreturn]] void become_worker(Order order);
   void reap();
@@ -67,7 +61,7 @@ class PreparedParent {
 
   RoleProcess& process_;
   const std::function<int(Handover)>& serve_;
-  Incoming incoming_;
+  PacketBatch incoming_{kPacketRoom, kControlRoom};
   std::deque<Order> orders_;
   std::deque<std::string> reports_;
   std::unordered_set<pid_t> workers_;
@@ -129,38 +123,21 @@ int PreparedParent::run() {
 }
 
 bool PreparedParent::receive() {
-  Incoming& in = incoming_;
-  for (unsigned i = 0; i < kBatch; ++i) {
-    in.iov[i] = {in.bytes[i], kPacketRoom};
-    in.messages[i] = {};
-    in.messages[i].msg_hdr.msg_iov = &in.iov[i];
-    in.messages[i].msg_hdr.msg_iovlen = 1;
-    in.messages[i].msg_hdr.msg_control = in.control[i];
-    in.messages[i].msg_hdr.msg_controllen = kControlRoom;
-  }
-  const int got = ::recvmmsg(kControlFd, in.messages, kBatch, MSG_CMSG_CLOEXEC | MSG_DONTWAIT, nullptr);
+  const int got = incoming_.receive(kControlFd);
   if (got < 0) return errno == EAGAIN || errno == EINTR;
   for (int i = 0; i < got; ++i) {
-    if (in.messages[i].msg_len == 0) return false;
-    take_packet(in.messages[i], {in.bytes[i], in.messages[i].msg_len});
+    if (incoming_.bytes(i).empty()) return false;
+    take_packet(i);
   }
   return got > 0;
 }
 
-void PreparedParent::take_packet(const mmsghdr& message, std::string_view bytes) {
-  std::vector<Fd> descriptors;
-  const msghdr& header = message.msg_hdr;
-  for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(const_cast<msghdr*>(&header), c)) {
-    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
-    for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); ++i) {
-      int fd = -1;
-      memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof fd);
-      descriptors.emplace_back(fd);
-    }
-  }
+void PreparedParent::take_packet(int i) {
+  std::vector<Fd> descriptors = incoming_.take_descriptors(i);
   // A message that breaks the rules, from the master: this program and that one do not fit (HACKING 7).
-  if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) fatal(kExitSoftware, "a message of the master was truncated");
-  if (const Status status = dispatch(bytes, descriptors, Role::Master, Role::Login, *this); !status) fatal(kExitSoftware, status.error());
+  if (incoming_.cut(i)) fatal(kExitSoftware, "a message of the master was truncated");
+  if (const Status status = dispatch(incoming_.bytes(i), descriptors, Role::Master, Role::Login, *this); !status)
+    fatal(kExitSoftware, status.error());
 }
 
 void PreparedParent::on(const ForkWorker& order, std::span<Fd> descriptors) {
@@ -215,9 +192,9 @@ void PreparedParent::reap() {
 
 void PreparedParent::send_reports() {
   while (!reports_.empty()) {
-    mmsghdr messages[kBatch] = {};
-    iovec iov[kBatch];
-    const auto count = static_cast<unsigned>(std::min<size_t>(reports_.size(), kBatch));
+    mmsghdr messages[kPacketsPerCall] = {};
+    iovec iov[kPacketsPerCall];
+    const auto count = static_cast<unsigned>(std::min<size_t>(reports_.size(), kPacketsPerCall));
     for (unsigned i = 0; i < count; ++i) {
       iov[i] = {reports_[i].data(), reports_[i].size()};
       messages[i].msg_hdr.msg_iov = &iov[i];
