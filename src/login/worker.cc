@@ -23,6 +23,7 @@ Worker::Worker(Loop& loop, const ChildBoot& boot, Views& views, std::function<vo
       auth_(loop, boot.configuration.settings.time(Key::login_auth_slow_notice),
             boot.configuration.settings.time(Key::login_auth_connect_timeout)),
       state_(loop, [this] { report_again(); }, [this](const std::vector<uint64_t>& ids) { kick(ids); }),
+      pool_(boot.configuration.settings.time(Key::login_proxy_last_delivery)),
       pid_(static_cast<uint32_t>(::getpid())),
       backends_(loop),
       slots_(static_cast<uint32_t>(boot.service.client_limit), static_cast<uint32_t>(boot.service.service_count)) {

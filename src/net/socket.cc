@@ -66,11 +66,6 @@ Fd connect_begin(const Endpoint& to, const IpAddress& source, uint32_t ports, in
   return fd;
 }
 
-void give_up_after(int fd, Milliseconds limit) {
-  const auto value = static_cast<unsigned>(limit.count());
-  ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof value);
-}
-
 int socket_error(int fd) {
   int error = 0;
   socklen_t size = sizeof error;

@@ -33,9 +33,6 @@ Fd connect_begin(const Endpoint& to, const IpAddress& source, uint32_t ports, in
 // Narrows the ports a connect chooses from to `ports` (high << 16 | low, inside the system's range). False: this kernel cannot.
 bool set_port_window(int fd, uint32_t ports);
 
-// From now on the kernel ends the connection (ETIMEDOUT) when what is sent is not taken for `limit` (TCP_USER_TIMEOUT).
-void give_up_after(int fd, Milliseconds limit);
-
 // The pending error of a socket (SO_ERROR), 0 for none.
 int socket_error(int fd);
 

@@ -2,12 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <utility>
-
-#include "net/socket.h"
 
 namespace postern {
 
@@ -17,7 +16,6 @@ constexpr int kPipeBytes = 256 * 1024;
 constexpr size_t kBulkRead = 16 * 1024;     // a read of this size counts towards bulk
 constexpr int kReadsPerTurn = 8;            // then other sessions have their turn
 constexpr int kTlsReadsPerTurn = 64;        // a TLS read gives one record
-constexpr Milliseconds kLastDelivery{60000};  // for a side that reads nothing while the other has gone
 
 uint32_t seconds_of(Instant t) {
   return static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(t.time_since_epoch()).count());
@@ -73,6 +71,7 @@ void Relay::start(std::string_view to_back, std::string_view to_front) {
 
 void Relay::stop() {
   stopped_ = true;
+  stall_.reset();
   for (End& s : sides_) s.watch.stop();
   for (Flow& f : flows_)
     if (f.pipe) pool_.give_back(f.in_pipe == 0 ? std::move(f.pipe) : nullptr);
@@ -212,7 +211,6 @@ bool Relay::deliver(Side to, std::string_view data) {
 void Relay::finish_reading(Side from, IoResult result) {
   if (result.state == IoState::Closed && blocked(other(from))) {
     sides_[from].ended = true;
-    give_up_after(sides_[other(from)].stream.fd(), kLastDelivery);
     return;
   }
   end(from, result.state == IoState::Closed ? std::string() : sides_[from].stream.tls_error());
@@ -231,6 +229,26 @@ void Relay::update_watches() {
     if (blocked(s)) what |= EV_WRITE;
     sides_[s].watch.set(what);
   }
+  if (!stall_ && (blocked(kFront) || blocked(kBack))) watch_stall();
+}
+
+void Relay::watch_stall() {
+  if (!stall_) stall_ = std::make_unique<Stall>();
+  stall_->written = {flows_[kFront].written, flows_[kBack].written};
+  stall_->timer.start(
+      loop_, pool_.last_delivery(), [](void* self) { static_cast<Relay*>(self)->check_stall(); }, this);
+}
+
+void Relay::check_stall() {
+  for (Side to : {kFront, kBack})
+    if (blocked(to) && flows_[to].written == stall_->written[to] && has_gone(other(to))) return end(other(to), {});
+  if (blocked(kFront) || blocked(kBack)) return watch_stall();
+  stall_.reset();
+}
+
+bool Relay::has_gone(Side side) const {
+  pollfd p{sides_[side].stream.fd(), POLLRDHUP, 0};
+  return sides_[side].ended || (::poll(&p, 1, 0) > 0 && p.revents != 0);
 }
 
 }  // namespace postern

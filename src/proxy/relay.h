@@ -17,12 +17,17 @@ namespace postern {
 // What all relays of a process share: one buffer, and pipes for bulk transfers.
 class RelayPool {
  public:
+  // `last_delivery`: once one side has gone, how long the other may go without taking any of what is still for it; twice
+  // as long at the most.
+  explicit RelayPool(Milliseconds last_delivery) : last_delivery_(last_delivery) {}
+
   static constexpr size_t kBuffer = 64 * 1024;  // PROBES 11
   struct Pipe {
     Fd read, write;
   };
 
   char* buffer() { return buffer_.get(); }
+  Milliseconds last_delivery() const { return last_delivery_; }
   // An empty pipe, or null when there are kMaxPipes in use or the system has none left.
   std::unique_ptr<Pipe> borrow_pipe();
   // Takes back a pipe; it must be empty, else destroy it.
@@ -30,6 +35,7 @@ class RelayPool {
 
  private:
   static constexpr size_t kMaxPipes = 64;
+  const Milliseconds last_delivery_;
   std::unique_ptr<char[]> buffer_{new char[kBuffer]};
   std::vector<std::unique_ptr<Pipe>> idle_;
   size_t in_use_ = 0;
@@ -86,6 +92,11 @@ class Relay {
     Watch watch;
     bool ended = false;  // read to its end; the flow it feeds is still draining
   };
+  // While one side does not take what the other has sent: what is not read does not tell that it has gone.
+  struct Stall {
+    Timer timer;
+    std::array<uint64_t, 2> written;
+  };
   enum class Pumped : uint8_t { Drained, More, Blocked, Ended };
 
   static void on_ready(Relay& relay, Side side, short what);
@@ -101,12 +112,16 @@ class Relay {
   void finish_reading(Side from, IoResult result);
   void end(Side side, std::string error);
   void update_watches();
+  void watch_stall();
+  void check_stall();
+  bool has_gone(Side side) const;
 
   Loop& loop_;
   RelayPool& pool_;
   Owner& owner_;
   std::array<End, 2> sides_;
   std::array<Flow, 2> flows_;  // by destination
+  std::unique_ptr<Stall> stall_;
   uint32_t last_activity_ = 0;
   bool stopped_ = true;
 };

@@ -41,7 +41,8 @@ struct ProxyLoginTest : testing::Test, ProxyLogin::Owner {
     log_line = std::move(line);
   }
   void proxy_forward(std::string_view) override {}
-  void proxy_note(std::string_view text) override { notes.emplace_back(text); }
+  void proxy_retry(std::string_view why) override { retries.emplace_back(why); }
+  void proxy_odd(std::string_view what) override { oddities.emplace_back(what); }
 
   static ProxyOptions quick() {
     ProxyOptions o;
@@ -58,6 +59,7 @@ struct ProxyLoginTest : testing::Test, ProxyLogin::Owner {
     BackPlan plan;
     plan.user = "joe";
     plan.password = SecretString("pw");
+    plan.forward.forward = forward;
     route.source = user_source;
     route.preamble = preamble;
     login = std::make_unique<ProxyLogin>(ProxyWorld{loop, backends, sources, pool}, kPop3, options, std::move(route), std::move(plan), *this);
@@ -78,13 +80,14 @@ struct ProxyLoginTest : testing::Test, ProxyLogin::Owner {
   Backends backends{loop};
   SourceAddresses sources;
   std::optional<IpAddress> user_source;
-  RelayPool pool;
+  RelayPool pool{Milliseconds(60000)};
   ProxyOptions options = quick();
   std::unique_ptr<ProxyLogin> login;
   std::optional<std::string> accepted;
   std::optional<FailureClass> failure;
   std::string log_line, preamble;
-  std::vector<std::string> notes;
+  FieldList forward;
+  std::vector<std::string> retries, oddities;
 };
 
 TEST_F(ProxyLoginTest, LogsInAndHandsOverWhatFollowed) {
@@ -112,7 +115,7 @@ TEST_F(ProxyLoginTest, TriesTheNextAddress) {
   serve_login(b);
   EXPECT_EQ(login->destination().ip, localhost);
   EXPECT_EQ(login->reconnects(), 0u);
-  EXPECT_EQ(notes.size(), 1u);
+  EXPECT_EQ(retries.size(), 1u);
 }
 
 // ALG-30
@@ -150,6 +153,20 @@ TEST_F(ProxyLoginTest, TimesOutWithTheStateInTheLog) {
   ASSERT_TRUE(run_until(loop, [&] { return failure.has_value(); }));
   EXPECT_EQ(*failure, FailureClass::Connect);
   EXPECT_TRUE(log_line.starts_with("Login timed out in state=banner (after 0 secs")) << log_line;
+}
+
+TEST_F(ProxyLoginTest, TellsWhatCouldNotBeForwarded) {
+  forward = {{"note", std::string(2000, 'x')}};
+  ScriptedBackend b;
+  b.open();
+  start({localhost}, b.port);
+  ASSERT_TRUE(run_until(loop, [&] { return b.accepted(); }));
+  b.say("+OK [XCLIENT] ready\r\n");
+  ASSERT_TRUE(run_until(loop, [&] { return b.heard("USER joe\r\n"); }));
+  b.say("+OK\r\n+OK\r\n");
+  ASSERT_TRUE(run_until(loop, [&] { return b.heard("PASS pw\r\n"); }));
+  EXPECT_EQ(oddities, (std::vector<std::string>{"XCLIENT without FORWARD: the forward_ fields are too long for one line"}));
+  EXPECT_TRUE(retries.empty());
 }
 
 TEST_F(ProxyLoginTest, RefusesAnEndlessLine) {

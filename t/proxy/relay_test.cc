@@ -27,7 +27,7 @@ struct RelayTest : testing::Test, Relay::Owner {
   void say(const Fd& fd, std::string_view text) { ASSERT_EQ(::write(fd.get(), text.data(), text.size()), static_cast<ssize_t>(text.size())); }
 
   Loop loop;
-  RelayPool pool;
+  RelayPool pool{Milliseconds(300)};
   Fd front, back;
   std::unique_ptr<Relay> relay;
   int ends = 0;
@@ -143,6 +143,35 @@ TEST_F(RelayTest, DrainsTheHeldBytesAfterTheSourceHasClosed) {
   drain_into(front, got);
   EXPECT_EQ(got.size(), sent);
   EXPECT_TRUE(got == data.substr(0, sent));
+}
+
+// A client that has stopped reading does not keep the session of a backend that is gone.
+TEST_F(RelayTest, GivesUpOnASideThatTakesNothingMore) {
+  relay->start({}, {});
+  const std::string data = pattern(8 << 20);
+  size_t sent = 0;
+  int stuck = 0;
+  run_until(loop, [&] {
+    const ssize_t n = ::write(back.get(), data.data() + sent, data.size() - sent);
+    if (n > 0) sent += static_cast<size_t>(n);
+    return ++stuck > 500;
+  });
+  back.reset();
+  ASSERT_TRUE(run_until(loop, [&] { return ends > 0; }));
+  EXPECT_EQ(ended_side, Relay::kBack);
+}
+
+TEST_F(RelayTest, WaitsForASideThatTakesNothingWhileTheOtherIsThere) {
+  relay->start({}, {});
+  const std::string data = pattern(8 << 20);
+  size_t sent = 0;
+  const Instant long_after = loop.now() + 5 * pool.last_delivery();
+  run_until(loop, [&] {
+    const ssize_t n = ::write(back.get(), data.data() + sent, data.size() - sent);
+    if (n > 0) sent += static_cast<size_t>(n);
+    return loop.now() > long_after;
+  });
+  EXPECT_EQ(ends, 0);
 }
 
 TEST_F(RelayTest, WorksWithoutPipes) {
