@@ -44,12 +44,13 @@ struct ChildBoot {
   std::string chroot;           // absolute; empty: none
   // Files the role needs and cannot read itself (certificates, keys, CA), by the path in the settings.
   std::vector<std::pair<std::string, SecretString>> files;
-  SecretString ticket_key;      // login: 80 bytes for TLS session tickets, the same in all workers
+  SecretString ticket_seed;     // login: for the keys of TLS session tickets (tls/tickets.h), the same in all workers
+  uint64_t tickets_began = 0;   // milliseconds of the monotonic clock: when ticket_seed was made
   bool to_stderr = false;       // log: everything to stderr (postern -L)
   bool one_shot = false;        // login: a prepared parent that forks a worker per connection (service_count = 1)
 
   auto fields() {
-    return std::tie(role, service, configuration, listeners, generation, privileged, chroot, files, ticket_key, to_stderr, one_shot);
+    return std::tie(role, service, configuration, listeners, generation, privileged, chroot, files, ticket_seed, tickets_began, to_stderr, one_shot);
   }
 };
 

@@ -124,7 +124,10 @@ int main(int argc, char** argv) {
   RoleProcess process(Role::Login, argc, argv);
   const ServedProtocol* served = find_served_protocol(process.boot().service.name);
   if (served == nullptr) fatal(kExitConfig, "no protocol for service " + process.boot().service.name);
-  Views views(process.boot(), *served, [&](std::string_view path) { return process.file(path); });
+  const SystemClock clock;
+  TicketKeys tickets({process.take_ticket_seed(), process.boot().tickets_began},
+                     process.boot().configuration.settings.time(Key::ssl_session_ticket_rotation), clock);
+  Views views(process.boot(), *served, [&](std::string_view path) { return process.file(path); }, tickets);
   views.prepare();
   process.enter_jail(kLoginJail);
   if (process.boot().one_shot)

@@ -58,6 +58,14 @@ FrontSettings front_settings(const Settings& s) {
   return front;
 }
 
+// What the master read for us from a folder.
+std::vector<std::string> files_in(const ChildBoot& boot, const std::string& folder) {
+  std::vector<std::string> out;
+  for (const auto& [path, content] : boot.files)
+    if (path.starts_with(folder + "/")) out.push_back(path);
+  return out;
+}
+
 TlsPolicy tls_policy(const Settings& s) {
   return {s.text(Key::ssl_min_protocol), s.text(Key::ssl_cipher_list), s.text(Key::ssl_cipher_suites),
           s.text(Key::ssl_curve_list), s.flag(Key::ssl_prefer_server_ciphers)};
@@ -65,8 +73,8 @@ TlsPolicy tls_policy(const Settings& s) {
 
 }  // namespace
 
-Views::Views(const ChildBoot& boot, const ServedProtocol& served, FileLookup files)
-    : boot_(boot), served_(served), files_(std::move(files)), keys_(files_) {
+Views::Views(const ChildBoot& boot, const ServedProtocol& served, FileLookup files, TicketKeys& tickets)
+    : boot_(boot), served_(served), files_(std::move(files)), keys_(files_), tickets_(tickets) {
   std::vector<std::string> errors;
   sources_ = SourceAddresses(boot.configuration.settings.list(Key::login_source_ips), errors);
   sources_.set_ports(PortWindows::of_this_host());
@@ -76,7 +84,7 @@ Views::Views(const ChildBoot& boot, const ServedProtocol& served, FileLookup fil
 std::shared_ptr<TlsContext> Views::front_tls(const Settings& s, std::string& error) {
   ServerTlsOptions options;
   options.policy = tls_policy(s);
-  options.ticket_key = boot_.ticket_key;
+  options.tickets = &tickets_;
   options.one_shot = boot_.one_shot;
   if (!s.text(Key::ssl_cert).empty()) options.pairs.push_back({s.text(Key::ssl_cert), s.text(Key::ssl_key)});
   if (!s.text(Key::ssl_alt_cert).empty()) options.pairs.push_back({s.text(Key::ssl_alt_cert), s.text(Key::ssl_alt_key)});
@@ -89,8 +97,9 @@ std::shared_ptr<TlsContext> Views::front_tls(const Settings& s, std::string& err
 std::shared_ptr<TlsContext> Views::back_tls(const Settings& s, std::string& error) {
   ClientTlsOptions options;
   options.policy = tls_policy(s);
-  for (Key key : {Key::ssl_client_ca_file, Key::ssl_client_ca_dir, Key::ssl_ca})
+  for (Key key : {Key::ssl_client_ca_file, Key::ssl_ca})
     if (!s.text(key).empty()) options.ca_files.push_back(s.text(key));
+  if (const std::string& folder = s.text(Key::ssl_client_ca_dir); !folder.empty()) options.ca_folder_files = files_in(boot_, folder);
   options.certificate = s.text(Key::ssl_client_cert);
   options.key = s.text(Key::ssl_client_key);
   auto context = TlsContext::for_backends(options, files_, keys_);

@@ -42,8 +42,8 @@ struct View {
 // before it forks.
 class Views {
  public:
-  // `files`: what the master read for us. The error of the view without overrides ends the process.
-  Views(const ChildBoot& boot, const ServedProtocol& served, FileLookup files);
+  // `files`: what the master read for us. `tickets` outlives this. The error of the view without overrides ends the process.
+  Views(const ChildBoot& boot, const ServedProtocol& served, FileLookup files, TicketKeys& tickets);
 
   // For a connection from `remote` to `local`, with the name the client gave by SNI (empty: none).
   std::shared_ptr<const View> find(const IpAddress& local, const IpAddress& remote, std::string_view name);
@@ -61,6 +61,7 @@ class Views {
   const ServedProtocol& served_;
   FileLookup files_;
   LocalKeys keys_;
+  TicketKeys& tickets_;
   SourceAddresses sources_;
   std::map<OverrideSet, std::shared_ptr<const View>> by_overrides_;
 };

@@ -26,13 +26,16 @@ namespace postern {
 
 namespace {
 
-constexpr size_t kTicketKeySize = 80;
 constexpr Milliseconds kPatienceToBind{1000};
 const std::string kOwnInput = "master";
 
 char letter_of(Role role) {
   constexpr std::string_view letters = "LWASGM";  // in the order of Role; as in settings.def
   return letters[static_cast<size_t>(role)];
+}
+
+uint64_t milliseconds_of(Instant t) {
+  return static_cast<uint64_t>(std::chrono::duration_cast<Milliseconds>(t.time_since_epoch()).count());
 }
 
 SecretString random_secret(size_t size) {
@@ -77,7 +80,7 @@ Master::Master(const Options& options, Configuration configuration, Environment 
       configuration_(std::move(configuration)),
       environment_(std::move(environment)),
       started_(std::move(started)),
-      ticket_key_(random_secret(kTicketKeySize)) {}
+      tickets_{random_secret(TicketSeed::kSize), milliseconds_of(SystemClock().now())} {}
 
 Master::~Master() {
   if (log_client_ != nullptr) log_client_->flush();
@@ -184,7 +187,8 @@ Status Master::build_service(const ServiceSettings& settings, const Configuratio
     std::vector<std::string> errors;
     boot.files = read_boot_files(boot.configuration, errors);
     if (!errors.empty()) return Error(errors[0]);
-    boot.ticket_key = ticket_key_;
+    boot.ticket_seed = tickets_.secret;
+    boot.tickets_began = tickets_.began;
   }
   auto sealed = seal_boot(boot);
   if (!sealed) return Error(sealed.error());

@@ -24,6 +24,7 @@
 #include "master/supervisor.h"
 #include "master/worker_gate.h"
 #include "role/log_client.h"
+#include "tls/tickets.h"
 
 namespace postern {
 
@@ -182,7 +183,7 @@ class Master {
   std::unique_ptr<LogClient> log_client_;
   Notifier notifier_;
   std::vector<Fd> log_files_;
-  SecretString ticket_key_;
+  const TicketSeed tickets_;
   Fd dead_man_read_, dead_man_write_;
   uint32_t generation_ = 1;
   ListenerSockets sockets_;

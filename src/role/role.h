@@ -34,6 +34,8 @@ class RoleProcess {
   ~RoleProcess();
 
   const ChildBoot& boot() const { return boot_; }
+  // Where the keys of session tickets begin; to be had once, and then not kept here.
+  SecretString take_ticket_seed() { return std::move(boot_.ticket_seed); }
   bool is_trial() const { return trial_; }
   // Ends a trial: prints what is wrong; the value of main().
   static int conclude(const std::vector<std::string>& errors);

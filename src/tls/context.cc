@@ -68,7 +68,8 @@ Status use_pair(SSL_CTX* context, const std::string& certificate, const std::str
   return {};
 }
 
-Status trust_file(SSL_CTX* context, const std::string& path, const SecretString& pem) {
+// How many authorities there were.
+size_t trust_all(SSL_CTX* context, const SecretString& pem) {
   const Bio bio = memory_bio(pem);
   X509_STORE* store = SSL_CTX_get_cert_store(context);
   size_t count = 0;
@@ -78,8 +79,7 @@ Status trust_file(SSL_CTX* context, const std::string& path, const SecretString&
     ++count;
   }
   ERR_clear_error();
-  if (count == 0) return Error("ssl_client_ca_file = " + path + ": no certificate in PEM form");
-  return {};
+  return count;
 }
 
 }  // namespace
@@ -108,9 +108,7 @@ Result<std::shared_ptr<TlsContext>> TlsContext::for_clients(const ServerTlsOptio
   static constexpr unsigned char kIdContext[] = "postern";
   SSL_CTX_set_session_id_context(context, kIdContext, sizeof kIdContext - 1);
   SSL_CTX_set_num_tickets(context, options.one_shot ? 0 : 1);
-  if (!options.ticket_key.empty() &&
-      SSL_CTX_set_tlsext_ticket_keys(context, const_cast<char*>(options.ticket_key.reveal().data()), static_cast<long>(options.ticket_key.size())) != 1)
-    return Error("session ticket keys: " + openssl_reason());
+  if (options.tickets != nullptr) options.tickets->use_in(context);
   SSL_CTX_set_tlsext_servername_callback(context, &TlsContext::on_server_name);
   SSL_CTX_set_tlsext_servername_arg(context, tls.get());
   return tls;
@@ -124,8 +122,10 @@ Result<std::shared_ptr<TlsContext>> TlsContext::for_backends(const ClientTlsOpti
   for (const std::string& path : options.ca_files) {
     const SecretString* pem = files(path);
     if (pem == nullptr) return Error("ssl_client_ca_file = " + path + ": no such file");
-    if (const Status s = trust_file(context, path, *pem); !s) return Error(s.error());
+    if (trust_all(context, *pem) == 0) return Error("ssl_client_ca_file = " + path + ": no certificate in PEM form");
   }
+  for (const std::string& path : options.ca_folder_files)
+    if (const SecretString* pem = files(path)) trust_all(context, *pem);
   if (!options.certificate.empty())
     if (const Status s = use_pair(context, options.certificate, options.key, files, keys); !s) return Error(s.error());
   return tls;

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "tls/keys.h"
+#include "tls/tickets.h"
 
 typedef struct ssl_ctx_st SSL_CTX;
 typedef struct ssl_st SSL;
@@ -37,13 +38,14 @@ struct ServerTlsOptions {
     std::string certificate, key;  // paths as in the settings
   };
   std::vector<Pair> pairs;    // ssl_cert/ssl_key, ssl_alt_cert/ssl_alt_key
-  SecretString ticket_key;    // 80 bytes shared by all workers; empty: this process' own
+  TicketKeys* tickets = nullptr;  // null: keys of this context's own
   bool one_shot = false;      // a process that serves one connection: nothing is kept for a next one
 };
 
 struct ClientTlsOptions {
   TlsPolicy policy;
-  std::vector<std::string> ca_files;  // paths; empty: nothing is trusted
+  std::vector<std::string> ca_files;         // paths; each must hold a certificate
+  std::vector<std::string> ca_folder_files;  // paths of what lies in a folder; some need not. Neither: nothing is trusted
   std::string certificate, key;       // shown to backends that ask
 };
 

@@ -4,7 +4,7 @@ import imaplib, os, sqlite3, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import clients, daemon, dovecot, tap, world
-from clients import Imap, Pop3
+from clients import Imap, Pop3, session
 from daemon import PASSWORD
 from tap import contains, expect, test
 
@@ -85,6 +85,30 @@ def any_certificate_when_asked_for():
     mailbox = imaps()
     mailbox.login("anycert", PASSWORD)
     contains(read_inbox(mailbox), "Hello carol")
+
+
+@test
+def authorities_from_file_folder_and_ssl_ca():
+    """PXI-71: each of the three is enough; a folder may hold other files, too."""
+    ca = world.certificates()[0]
+    folder = world.folder("authorities")
+    for name, text in (("ca.pem", world.read(ca)), ("README", "Authorities of the backends.\n")):
+        os.chmod(world.write("authorities/" + name, text), 0o644)
+    for number, setting in enumerate(({"ssl_client_ca_dir": folder}, {"ssl_ca": ca})):
+        postern = daemon.Postern("trusts%d" % number, {"alice": backend.fields()}, ssl_client_ca_file="", **setting).start()
+        session(postern.imaps, "alice").close()
+        postern.stop()
+
+
+@test
+def a_backend_nobody_vouches_for_is_tried_once():
+    postern = daemon.Postern("trusts-nobody", {"alice": backend.fields()}, ssl_client_ca_file="").start()
+    client = Imap(postern.imaps, tls=True)
+    contains(client.login("alice"), "NO [UNAVAILABLE]")
+    client.close()
+    line = postern.wait_line("Received invalid SSL certificate")
+    expect("reconnects" not in line, line)
+    postern.stop()
 
 
 @test
