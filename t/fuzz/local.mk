@@ -12,6 +12,7 @@ FUZZ_TARGETS = \
   %D%/messages_fuzz \
   %D%/pop3_back_fuzz \
   %D%/pop3_front_fuzz \
+  %D%/program_greeting_fuzz \
   %D%/proxy_header_fuzz \
   %D%/smtp_fuzz \
   %D%/text_fuzz

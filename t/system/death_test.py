@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """What may die, and what then: exactly the sessions that must end do, and no other."""
-import os, signal, sqlite3, sys, threading
+import os, signal, sqlite3, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-import clients, daemon, dovecot, tap, world
+import clients, daemon, dovecot, tap, traffic, world
 from clients import Imap, Pop3, session
 from daemon import PASSWORD
 from tap import contains, expect, test, until
@@ -179,34 +179,23 @@ def one_session_at_a_backend_killed():
     close(sessions)
 
 
-class Load:
-    """Threads that log in and out for as long as the block runs."""
+class Load(traffic.Traffic):
+    """Users who log in and out."""
 
     def __init__(self, threads=4):
-        self.stop, self.done, self.bad = threading.Event(), 0, []
-        self.threads = [threading.Thread(target=self.work, args=(n,), daemon=True) for n in range(threads)]
+        super().__init__(threads)
+        self.done, self.bad = 0, []
 
-    def work(self, n):
-        while not self.stop.is_set():
-            try:
-                client = session(proxy.imaps, USERS[n])
-                if not client.alive():
-                    raise ConnectionError("session ended")
-                client.command("LOGOUT")
-                client.close()
-                self.done += 1
-            except (OSError, AssertionError) as error:
-                self.bad.append(repr(error))
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        for thread in self.threads:
-            thread.join(30)
+    def turn(self, number):
+        try:
+            client = session(proxy.imaps, USERS[number])
+            if not client.alive():
+                raise ConnectionError("session ended")
+            client.command("LOGOUT")
+            client.close()
+            self.done += 1
+        except (OSError, AssertionError) as error:
+            self.bad.append(repr(error))
 
 
 def greeting():

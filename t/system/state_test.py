@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """postern-state and posternctl: who is logged in, kicks, and users that move from one backend to another."""
-import errno, json, os, signal, socket, subprocess, sys, threading, time
+import errno, json, os, signal, socket, subprocess, sys, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-import clients, daemon, dovecot, tap, world
+import clients, daemon, dovecot, tap, traffic, world
 from clients import Imap, Pop3, session
 from daemon import PASSWORD
 from tap import contains, expect, test, until
@@ -271,25 +271,24 @@ def nonsense_on_the_admin_socket():
     expect(len(proxy.processes("state")) == 1, "state lives")
 
 
-class Motion:
+class Motion(traffic.Traffic):
     """A user who logs in all the time, and whose sessions read his mail until they end."""
 
     def __init__(self, port, threads=3):
-        self.port, self.stop, self.refused, self.logins, self.seen = port, threading.Event(), [], 0, []
-        self.threads = [threading.Thread(target=self.work, daemon=True) for _ in range(threads)]
+        super().__init__(threads)
+        self.port, self.refused, self.logins, self.seen = port, [], 0, []
 
-    def work(self):
-        while not self.stop.is_set():
-            client = Imap(self.port, tls=True)
-            answer = client.login("mover")
-            self.logins += 1
-            if not answer.startswith("OK"):
-                self.refused.append(answer)
-            try:
-                self.read(client)
-            except OSError:
-                pass  # kicked
-            client.close()
+    def turn(self, _):
+        client = Imap(self.port, tls=True)
+        answer = client.login("mover")
+        self.logins += 1
+        if not answer.startswith("OK"):
+            self.refused.append(answer)
+        try:
+            self.read(client)
+        except OSError:
+            pass  # kicked
+        client.close()
 
     def read(self, client):
         client.command("SELECT INBOX")
@@ -298,16 +297,6 @@ class Motion:
         for _ in range(5):
             if not client.alive():
                 return
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        for thread in self.threads:
-            thread.join(30)
 
 
 def send_mover_to(postern, backend, *more):
