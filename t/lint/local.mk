@@ -1,6 +1,6 @@
 # Rules of the house that a script can hold.
-TESTS += %D%/include_rules %D%/protocol_words %D%/settings_used
-EXTRA_DIST += %D%/include_rules %D%/protocol_words %D%/settings_used %D%/tap.py
+TESTS += %D%/include_rules %D%/protocol_words %D%/settings_used %D%/fields_documented
+EXTRA_DIST += %D%/include_rules %D%/protocol_words %D%/settings_used %D%/fields_documented %D%/tap.py
 
 # The manual pages are free of mandoc's warnings.
 TESTS += %D%/manual_pages.sh
