@@ -148,26 +148,43 @@ def curl(url, user, *more):
     return done.returncode, done.stdout, done.stderr
 
 
-def in_terminal(argv, env, seconds=30):
-    """Runs a program in a terminal of its own; (status, what it wrote)."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True)
-    world.STARTED.append(process)
-    os.close(theirs)
-    screen = []
+class Terminal:
+    """A program in a terminal of its own."""
 
-    def step():
-        if select.select([ours], [], [], 0.05)[0]:
+    def __init__(self, argv, env):
+        self.ours, theirs = pty.openpty()
+        self.process = subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True)
+        world.STARTED.append(self.process)
+        os.close(theirs)
+        self.screen = ""
+
+    def step(self):
+        """Takes what the program has written, waiting a moment for it."""
+        if select.select([self.ours], [], [], 0.05)[0]:
             try:
-                screen.append(os.read(ours, 65536).decode(errors="replace"))
-            except OSError as error:
+                self.screen += os.read(self.ours, 65536).decode(errors="replace")
+            except OSError as error:  # its end is closed
                 if error.errno != errno.EIO:
                     raise
-        return process.poll() is not None
+
+    def type(self, text):
+        os.write(self.ours, text.encode())
+
+    def ended(self):
+        self.step()
+        return self.process.poll() is not None
+
+    def close(self):
+        os.close(self.ours)
+
+
+def in_terminal(argv, env, seconds=30):
+    """Runs a program in a terminal of its own; (status, what it wrote)."""
+    terminal = Terminal(argv, env)
     try:
-        until(step, "%s ends" % argv[0], seconds)
+        until(terminal.ended, "%s ends" % argv[0], seconds)
     except AssertionError:
-        process.kill()
-        process.wait()
-    os.close(ours)
-    return process.returncode, "".join(screen)
+        terminal.process.kill()
+        terminal.process.wait()
+    terminal.close()
+    return terminal.process.returncode, terminal.screen

@@ -3,6 +3,7 @@ its inbox and gives back what it stored (or showed), as text."""
 import collections, glob, imaplib, os, poplib, re
 
 import clients, world
+from alpine import Alpine
 from daemon import PASSWORD
 from tap import expect
 
@@ -78,6 +79,16 @@ set header_cache="" message_cachedir="" record="" postponed="" beep=no
     return world.read(copy)
 
 
+def run_alpine(account, home):
+    """Shows the first message on its screen."""
+    kind = {"plain": "notls", "starttls": "tls", "implicit": "ssl"}[account.tls]
+    alpine = Alpine(home, "{localhost:%d/%s/%s/user=%s}INBOX" % (account.port, account.protocol, kind, account.name))
+    alpine.shows("sender@example")
+    alpine.view()
+    alpine.shows("The message of")
+    return alpine.quit()
+
+
 def run_fetchmail(account, home):
     tls = {"plain": "sslproto ''", "starttls": "sslproto 'TLS1.2+'", "implicit": "ssl sslproto 'TLS1.2+'"}[account.tls]
     rc = world.write(home + "/rc", filled("""\
@@ -148,6 +159,7 @@ PROGRAMS = {
     "poplib": (run_poplib, ("pop3",), ALL),
     "curl": (run_curl, ("imap", "pop3"), ALL),
     "mutt": (run_mutt, ("imap", "pop3"), ALL),
+    "alpine": (run_alpine, ("imap", "pop3"), ALL),
     "fetchmail": (run_fetchmail, ("imap", "pop3"), ALL),
     "mbsync": (run_mbsync, ("imap",), ALL),
     "getmail": (run_getmail, ("imap", "pop3"), ("plain", "implicit")),  # it knows no STARTTLS
