@@ -118,8 +118,8 @@ void RelaySession::log_end(std::string_view how, Milliseconds delay) {
 void RelaySession::log_with_facts(LogEvent event, uint64_t in, uint64_t out) const {
   const SessionStarted told = StateClient::read(record());
   const std::string in_text = std::to_string(in), out_text = std::to_string(out), rip = told.remote.ip.text(), lip = told.local.ip.text(),
-                    host = told.backend.ip.text();
-  event.facts = {{"user", told.user}, {"rip", rip}, {"lip", lip}, {"session", told.session}, {"host", host}, {"in", in_text}, {"out", out_text}};
+                    rport = std::to_string(told.remote.port), lport = std::to_string(told.local.port), host = told.backend.ip.text();
+  event.facts = {{"user", told.user}, {"rip", rip}, {"rport", rport}, {"lip", lip}, {"lport", lport}, {"session", told.session}, {"host", host}, {"in", in_text}, {"out", out_text}};
   log_sink().event(event);
 }
 

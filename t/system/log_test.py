@@ -74,8 +74,8 @@ def json_lines():
     expect(entry["user"] == "alice" and entry["service"] == "imap-login" and entry["level"] == "info", entry)
     expect(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}", entry["ts"]), entry["ts"])
     end = json.loads(postern.wait_line('"event": ?"proxy_end"'))
-    facts = ("user", "session", "rip", "lip", "host")
-    expect(end["user"] == "alice" and all(end[f] == entry.get(f, end[f]) and end[f] for f in facts), end)
+    facts = ("user", "session", "rip", "rport", "lip", "lport", "host")
+    expect(end["user"] == "alice" and all(end[f] == entry[f] and end[f] for f in facts), (entry, end))
     expect(int(end["in"]) > 0 and int(end["out"]) > 0, end)
     for line in world.read(postern.log).splitlines():
         json.loads(line)
