@@ -48,6 +48,16 @@ void append_initial(std::string& out, const SecretString& initial) {
     append_base64(out, initial);
 }
 
+Verdict answer_challenge(std::string_view encoded, BackPlan& plan, StepResult& result) {
+  const auto challenge = base64_decode(trim(encoded));
+  if (!challenge) return failed(result, FailureClass::Protocol, "Invalid base64 data in challenge: " + printable(trim(encoded)));
+  const auto response = plan.learned.sasl.step(*challenge, credentials(plan));
+  if (!response) return failed(result, FailureClass::Protocol, "Unexpected challenge");
+  append_base64(result.send, *response);
+  result.send += "\r\n";
+  return Verdict::More;
+}
+
 void append_base64(std::string& out, const SecretString& secret) {
   std::string encoded = base64_encode(secret.reveal());
   out += encoded;

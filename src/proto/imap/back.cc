@@ -1,7 +1,6 @@
 // IMAP towards backends (spec section 2.2 to 2.4). Tags are single letters: I, S, C, L.
 #include <array>
 
-#include "base/base64.h"
 #include "base/text.h"
 #include "proto/back.h"
 #include "proto/imap/front.h"
@@ -214,19 +213,8 @@ void send_authenticate(BackPlan& plan, std::string& out) {
   out += "\r\n";
 }
 
-Verdict read_challenge(std::string_view text, BackPlan& plan, StepResult& result) {
-  const auto challenge = base64_decode(trim(text));
-  if (!challenge)
-    return failed(result, FailureClass::Protocol, "Invalid base64 data in AUTHENTICATE response: " + printable(text));
-  const auto response = plan.learned.sasl.step(*challenge, credentials(plan));
-  if (!response) return failed(result, FailureClass::Protocol, "Unexpected challenge to AUTHENTICATE");
-  append_base64(result.send, *response);
-  result.send += "\r\n";
-  return Verdict::More;
-}
-
 Verdict read_authenticate(std::string_view line, BackPlan& plan, StepResult& result) {
-  return line.starts_with('+') ? read_challenge(line.substr(1), plan, result) : read_outcome(line, plan, result);
+  return line.starts_with('+') ? answer_challenge(line.substr(1), plan, result) : read_outcome(line, plan, result);
 }
 
 constexpr Step kSteps[] = {

@@ -1,6 +1,5 @@
 #include "proto/pop3/back.h"
 
-#include "base/base64.h"
 #include "base/text.h"
 #include "proto/back.h"
 #include "proto/xclient.h"
@@ -109,18 +108,8 @@ void send_auth(BackPlan& plan, std::string& out) {
   out += "\r\n";
 }
 
-Verdict read_challenge(std::string_view encoded, BackPlan& plan, StepResult& result) {
-  const auto challenge = base64_decode(trim(encoded));
-  if (!challenge) return failed(result, FailureClass::Protocol, "Invalid base64 data in AUTH challenge");
-  const auto response = plan.learned.sasl.step(*challenge, credentials(plan));
-  if (!response) return failed(result, FailureClass::Protocol, "Unexpected AUTH challenge");
-  append_base64(result.send, *response);
-  result.send += "\r\n";
-  return Verdict::More;
-}
-
 Verdict read_auth(std::string_view line, BackPlan& plan, StepResult& result) {
-  if (line == "+" || line.starts_with("+ ")) return read_challenge(line.substr(1), plan, result);
+  if (line == "+" || line.starts_with("+ ")) return answer_challenge(line.substr(1), plan, result);
   return read_login(line, plan, result);
 }
 
