@@ -1,9 +1,9 @@
 // Local logins: the userdb chain behind a passdb chain that accepted, and the order for the mail program.
 #include <gtest/gtest.h>
 
-#include "support/captured_log.h"
 #include "auth/mail_starts.h"
 #include "auth/request.h"
+#include "support/captured_log.h"
 
 namespace postern {
 namespace {

@@ -5,9 +5,9 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include "support/captured_log.h"
 #include "auth/digest.h"
 #include "auth/temp_dir.h"
+#include "support/captured_log.h"
 
 namespace postern {
 namespace {

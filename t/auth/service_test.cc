@@ -7,21 +7,13 @@
 
 #include "auth/worker.h"
 #include "base/log.h"
+#include "support/captured_log.h"
 #include "support/movable_clock.h"
 
 namespace postern {
 namespace {
 
 using namespace std::string_literals;
-
-class QuietLog final : public LogSink {
- public:
-  QuietLog() { set_log_sink(this); }
-  ~QuietLog() override { set_log_sink(nullptr); }
-  void line(LogLevel, std::string_view text) override { lines += std::string(text) + "\n"; }
-  void event(const LogEvent&) override {}
-  std::string lines;
-};
 
 // The login process' end.
 struct FakeLogin {
@@ -133,7 +125,7 @@ class Service : public testing::Test {
     return login_->replies[id].result;
   }
 
-  QuietLog log_;
+  CapturedLog log_;
   Configuration conf_;
   WorkerPool::Limits limits_;
   Loop loop_;

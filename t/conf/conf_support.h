@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include "base/wire.h"
+#include "conf/configuration_bytes.h"
 #include "conf/reader.h"
 
 namespace postern {
@@ -44,16 +44,6 @@ inline std::string sample_text() {
   const std::string path = "/etc/postern/postern-sql.conf.ext";
   const size_t at = text.find(path);
   return at == std::string::npos ? text : text.replace(at, path.size(), data_file("postern-sql.conf.ext"));
-}
-
-// All of it as bytes, but for where it came from.
-inline std::string bytes_of(Configuration c) {
-  c.file.clear();
-  for (DatabaseSettings& d : c.passdbs) d.where.clear();
-  for (DatabaseSettings& d : c.userdbs) d.where.clear();
-  std::string out;
-  Writer(out).put(c);
-  return out;
 }
 
 }  // namespace postern

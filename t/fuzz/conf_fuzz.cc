@@ -1,7 +1,7 @@
 // The configuration reader: any text gives errors or a configuration that its own dump reads back to.
 #include <string>
 
-#include "base/wire.h"
+#include "conf/configuration_bytes.h"
 #include "conf/dovecot_file.h"
 #include "conf/reader.h"
 #include "conf/render.h"
@@ -11,15 +11,6 @@ using namespace postern;
 using fuzz::expect;
 
 namespace {
-
-std::string bytes_of(Configuration c) {
-  c.file.clear();
-  for (DatabaseSettings& d : c.passdbs) d.where.clear();
-  for (DatabaseSettings& d : c.userdbs) d.where.clear();
-  std::string out;
-  Writer(out).put(c);
-  return out;
-}
 
 void round_trip(const Configuration& c, bool all) {
   const LoadedConfiguration again = load_configuration_text(render_configuration(c, all, true), "dump.conf", {});

@@ -24,6 +24,23 @@ struct RelayTest : testing::Test, Relay::Owner {
     ended_side = side;
     ended_error = error;
   }
+  // Writes more of `data` when there is room; `sent` counts.
+  static void pour(const Fd& fd, const std::string& data, size_t& sent) {
+    const ssize_t n = sent < data.size() ? ::write(fd.get(), data.data() + sent, data.size() - sent) : 0;
+    if (n > 0) sent += static_cast<size_t>(n);
+  }
+  // As much of `data` as all buffers on the way hold; how much that was.
+  size_t fill(const Fd& fd, const std::string& data) {
+    size_t sent = 0;
+    int stuck = 0;
+    run_until(loop, [&] {
+      const size_t before = sent;
+      pour(fd, data, sent);
+      stuck = sent > before ? 0 : stuck + 1;
+      return sent == data.size() || stuck > 200;
+    });
+    return sent;
+  }
   void say(const Fd& fd, std::string_view text) { ASSERT_EQ(::write(fd.get(), text.data(), text.size()), static_cast<ssize_t>(text.size())); }
 
   Loop loop;
@@ -90,10 +107,7 @@ TEST_F(RelayTest, HoldsBackForASlowReaderAndLosesNothing) {
   size_t sent = 0;
   std::string got;
   ASSERT_TRUE(run_until(loop, [&] {
-    if (sent < data.size()) {
-      const ssize_t n = ::write(back.get(), data.data() + sent, data.size() - sent);
-      if (n > 0) sent += static_cast<size_t>(n);
-    }
+    pour(back, data, sent);
     drain_into(front, got, got.size() + 300000);
     return got.size() == data.size();
   }));
@@ -104,17 +118,7 @@ TEST_F(RelayTest, HoldsBackForASlowReaderAndLosesNothing) {
 
 TEST_F(RelayTest, StopsReadingWhenNobodyTakesTheBytes) {
   relay->start({}, {});
-  const std::string data = pattern(1 << 20);
-  size_t sent = 0;
-  int stuck = 0;
-  ASSERT_TRUE(run_until(loop, [&] {
-    const ssize_t n = ::write(back.get(), data.data(), data.size());
-    if (n > 0)
-      sent += static_cast<size_t>(n), stuck = 0;
-    else
-      ++stuck;
-    return stuck > 200 || sent > (256u << 20);
-  }));
+  const size_t sent = fill(back, pattern(128 << 20));
   EXPECT_LT(sent, 64u << 20);  // kernel buffers, one pipe; never more
   EXPECT_GT(relay->held(Relay::kFront), 0u);
   std::string got;
@@ -127,13 +131,7 @@ TEST_F(RelayTest, StopsReadingWhenNobodyTakesTheBytes) {
 TEST_F(RelayTest, DrainsTheHeldBytesAfterTheSourceHasClosed) {
   relay->start({}, {});
   const std::string data = pattern(8 << 20);
-  size_t sent = 0;
-  int stuck = 0;
-  run_until(loop, [&] {
-    const ssize_t n = ::write(back.get(), data.data() + sent, data.size() - sent);
-    if (n > 0) sent += static_cast<size_t>(n);
-    return sent == data.size() || ++stuck > 500;
-  });
+  const size_t sent = fill(back, data);
   back.reset();
   std::string got;
   ASSERT_TRUE(run_until(loop, [&] {
@@ -148,14 +146,7 @@ TEST_F(RelayTest, DrainsTheHeldBytesAfterTheSourceHasClosed) {
 // A client that has stopped reading does not keep the session of a backend that is gone.
 TEST_F(RelayTest, GivesUpOnASideThatTakesNothingMore) {
   relay->start({}, {});
-  const std::string data = pattern(8 << 20);
-  size_t sent = 0;
-  int stuck = 0;
-  run_until(loop, [&] {
-    const ssize_t n = ::write(back.get(), data.data() + sent, data.size() - sent);
-    if (n > 0) sent += static_cast<size_t>(n);
-    return ++stuck > 500;
-  });
+  fill(back, pattern(64 << 20));
   back.reset();
   ASSERT_TRUE(run_until(loop, [&] { return ends > 0; }));
   EXPECT_EQ(ended_side, Relay::kBack);
@@ -163,14 +154,9 @@ TEST_F(RelayTest, GivesUpOnASideThatTakesNothingMore) {
 
 TEST_F(RelayTest, WaitsForASideThatTakesNothingWhileTheOtherIsThere) {
   relay->start({}, {});
-  const std::string data = pattern(8 << 20);
-  size_t sent = 0;
+  fill(back, pattern(64 << 20));
   const Instant long_after = loop.now() + 5 * pool.last_delivery();
-  run_until(loop, [&] {
-    const ssize_t n = ::write(back.get(), data.data() + sent, data.size() - sent);
-    if (n > 0) sent += static_cast<size_t>(n);
-    return loop.now() > long_after;
-  });
+  run_until(loop, [&] { return loop.now() > long_after; });
   EXPECT_EQ(ends, 0);
 }
 
@@ -182,10 +168,7 @@ TEST_F(RelayTest, WorksWithoutPipes) {
   size_t sent = 0;
   std::string got;
   ASSERT_TRUE(run_until(loop, [&] {
-    if (sent < data.size()) {
-      const ssize_t n = ::write(front.get(), data.data() + sent, data.size() - sent);
-      if (n > 0) sent += static_cast<size_t>(n);
-    }
+    pour(front, data, sent);
     drain_into(back, got);
     return got.size() == data.size();
   }));

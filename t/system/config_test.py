@@ -70,24 +70,26 @@ def a_wrong_type():
     complains("auth_debug", "perhaps", "accepted:", written='"perhaps"')
 
 
-@test
-def all_errors_in_one_run():
+def refused(addition):
+    """A configuration with these lines at its end, and what is said of it."""
     postern = fresh()
     with open(postern.conf, "a") as f:
-        f.write('login_greting = "x";\nlogin_timeout = 10;\nauth_debug = "perhaps";\n')
+        f.write(addition)
     status, text = check(postern)
     expect(status == CONFIG, text)
+    return postern, text
+
+
+@test
+def all_errors_in_one_run():
+    _, text = refused('login_greting = "x";\nlogin_timeout = 10;\nauth_debug = "perhaps";\n')
     for name in ("login_greting", "login_timeout", "auth_debug"):
         contains(text, name)
 
 
 @test
 def bad_syntax():
-    postern = fresh()
-    with open(postern.conf, "a") as f:
-        f.write("this is not = = libconfig\n")
-    status, text = check(postern)
-    expect(status == CONFIG, text)
+    postern, text = refused("this is not = = libconfig\n")
     contains(text, "%s:%d" % (postern.conf, line_of(postern.conf, "this is not")))
 
 

@@ -29,22 +29,21 @@ def pop3(proxy, source, tls=True):
     return Pop3(proxy.pop3s if tls else proxy.pop3, tls=tls, source=source)
 
 
-def imap_commands(*commands, tls=True):
+def commands_of(connect, commands, tls):
     def act(proxy, source):
-        client = imap(proxy, source, tls)
+        client = connect(proxy, source, tls)
         for command in commands:
             client.command(command)
         client.close()
     return act
+
+
+def imap_commands(*commands, tls=True):
+    return commands_of(imap, commands, tls)
 
 
 def pop3_commands(*commands, tls=True):
-    def act(proxy, source):
-        client = pop3(proxy, source, tls)
-        for command in commands:
-            client.command(command)
-        client.close()
-    return act
+    return commands_of(pop3, commands, tls)
 
 
 def imap_dialogue(*lines):

@@ -162,8 +162,7 @@ def a_missing_header_is_closed_without_a_word():
 @test
 def one_process_per_connection_reads_it_too():
     proxy.set(service={"imap-login": {"service_count": 1, "process_limit": 20}})
-    proxy.reload()
-    proxy.wait_line("Configuration reloaded")
+    proxy.reload_and_wait()
     client = greeted(imap(v2(block=ADDRESSES + TLS)))
     contains(client.login("joe"), "OK")
     client.close()

@@ -125,10 +125,8 @@ def logs_in(user):
 
 
 def with_userdb(*blocks, **settings):
-    generation = len(host.postern.lines("Configuration reloaded")) + 2
     host.postern.set(userdb=blocks, **settings)
-    host.postern.reload()
-    host.postern.wait_line("Configuration reloaded, generation %d" % generation)
+    host.postern.reload_and_wait()
 
 
 @test

@@ -66,6 +66,12 @@ def imaps():
     return imaplib.IMAP4_SSL("localhost", proxy.imaps, ssl_context=clients.trust(), timeout=30)
 
 
+def reads(user, text):
+    mailbox = imaps()
+    mailbox.login(user, PASSWORD)
+    contains(read_inbox(mailbox), text)
+
+
 @test
 def imaplib_authenticate_plain():
     mailbox = imaps()
@@ -75,16 +81,12 @@ def imaplib_authenticate_plain():
 
 @test
 def backend_verified_by_name():
-    mailbox = imaps()
-    mailbox.login("nameless", PASSWORD)
-    contains(read_inbox(mailbox), "Hello carol")
+    reads("nameless", "Hello carol")
 
 
 @test
 def any_certificate_when_asked_for():
-    mailbox = imaps()
-    mailbox.login("anycert", PASSWORD)
-    contains(read_inbox(mailbox), "Hello carol")
+    reads("anycert", "Hello carol")
 
 
 @test
@@ -113,9 +115,7 @@ def a_backend_nobody_vouches_for_is_tried_once():
 
 @test
 def login_as_master_user():
-    mailbox = imaps()
-    mailbox.login("proxied", PASSWORD)
-    contains(read_inbox(mailbox), "Hello dave")
+    reads("proxied", "Hello dave")
 
 
 @test
@@ -129,9 +129,7 @@ def own_password_is_forwarded():
 
 @test
 def user_from_sqlite_with_a_hashed_password():
-    mailbox = imaps()
-    mailbox.login("sqlite", PASSWORD)
-    contains(read_inbox(mailbox), "Hello bob")
+    reads("sqlite", "Hello bob")
 
 
 @test

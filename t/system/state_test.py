@@ -126,9 +126,7 @@ def kicks_are_spread():
     """ALG-1"""
     for postern in BOTH():
         postern.set(login_proxy_max_disconnect_delay="2 secs")
-        before = len(postern.lines("Configuration reloaded"))
-        postern.reload()
-        until(lambda: len(postern.lines("Configuration reloaded")) > before, "reloaded")
+        postern.reload_and_wait()
         sessions = open_sessions(postern, USERS)
         contains(postern.ctl("kick", "*"), "6 connections kicked")
         expect(all(s.ended() for s in sessions), "all end")
@@ -175,9 +173,7 @@ def a_reload_keeps_state():
     for postern in BOTH():
         sessions = open_sessions(postern)
         pid = postern.one("state")
-        before = len(postern.lines("Configuration reloaded"))
-        postern.reload()
-        until(lambda: len(postern.lines("Configuration reloaded")) > before, "reloaded")
+        postern.reload_and_wait()
         sessions.append(session(postern.imaps, "user3"))
         until(lambda: users_of(postern) == USERS[:4], "old and new workers report")
         expect(postern.processes("state") == [pid], "the same process")

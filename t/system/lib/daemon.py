@@ -88,6 +88,12 @@ class Postern:
     def reload(self):
         self.signal(signal.SIGHUP)
 
+    def reload_and_wait(self):
+        """Until the new configuration is in use."""
+        before = len(self.lines("Configuration reloaded"))
+        self.reload()
+        until(lambda: len(self.lines("Configuration reloaded")) > before, "reloaded")
+
     def stop(self):
         return world.end(self.process)
 
