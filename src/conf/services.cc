@@ -14,7 +14,7 @@ constexpr ServiceRow kServices[] = {
      {{"pop3", 110, false}, {"pop3s", 995, true}}, "", "POP3 clients, likewise."},
     {"submission-login", "submission", Login, false, "postern-login", "$login", "login", 0, 0, 1, 0, -1, false,
      {{"submission", 587, false}, {"submissions", 465, true}}, "", "Submission clients, likewise."},
-    {"managesieve-login", "sieve", Login, false, "postern-login", "$login", "login", 0, 0, 1, 0, -1, false,
+    {"managesieve-login", "sieve", Login, true, "postern-login", "$login", "login", 0, 0, 1, 0, -1, false,
      {{"sieve", 4190, false}, {}}, "", "ManageSieve clients, likewise."},
     {"lmtp", "lmtp", Login, false, "", "$internal", "", 0, 0, 0, 0, -1, false, {}, "lmtp",
      "LMTP clients; executable is the program for local deliveries."},
@@ -29,7 +29,7 @@ constexpr ServiceRow kServices[] = {
     {"keys", "", Internal, false, "postern-keys", "posternkeys", "", 1, 0, 0, 0, 0, true, {}, "", "Private keys of TLS."},
     {"imap", "imap", Mail, true, "", "", "", 1024, 1, 1, 0, -1, false, {}, "", "The program for IMAP users of this host: see LOCAL MAIL PROGRAMS."},
     {"pop3", "pop3", Mail, true, "", "", "", 1024, 1, 1, 0, -1, false, {}, "", "The program for POP3 users of this host, likewise."},
-    {"managesieve", "sieve", Mail, false, "", "", "", 0, 1, 1, 0, -1, false, {}, "", "The program for local ManageSieve users."},
+    {"managesieve", "sieve", Mail, true, "", "", "", 1024, 1, 1, 0, -1, false, {}, "", "The program for ManageSieve users of this host, likewise."},
 };
 
 std::string user_of(const ServiceRow& row, const Settings& settings) {

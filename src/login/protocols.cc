@@ -2,6 +2,7 @@
 
 #include "proto/imap/protocol.h"
 #include "proto/pop3/protocol.h"
+#include "proto/sieve/protocol.h"
 
 namespace postern {
 
@@ -20,9 +21,17 @@ void imap_settings(const Settings& s, FrontSettings& front) {
 
 void pop3_settings(const Settings& s, FrontSettings& front) { front.capability = s.text(Key::pop3_capability); }
 
+void sieve_settings(const Settings& s, FrontSettings& front) {
+  front.sieve.implementation = s.text(Key::managesieve_implementation_string);
+  front.sieve.extensions = s.text(Key::managesieve_sieve_capability);
+  front.sieve.notify = s.text(Key::managesieve_notify_capability);
+  front.sieve.extlists = s.text(Key::managesieve_extlists_capability);
+}
+
 const ServedProtocol kServed[] = {
     {imap::kImap, imap_settings},
     {kPop3, pop3_settings},
+    {sieve::kSieve, sieve_settings},
 };
 
 }  // namespace

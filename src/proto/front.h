@@ -26,6 +26,9 @@ struct FrontSettings {
   bool id_retain = false;
   bool allow_plaintext = false;     // disable_plaintext_auth = no
   bool tls_required = false;        // ssl = required
+  struct Sieve {  // capabilities of scripts: the backends', as configured (SIEVE-9)
+    std::string implementation, extensions, notify, extlists;
+  } sieve;
   std::string product = "Postern";  // for ID
   std::string version;
   struct Mechanism {

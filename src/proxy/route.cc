@@ -147,6 +147,7 @@ Result<Route> proxy_route(Fields&& f, AuthReply&& reply, const Protocol& protoco
   route.tls = tls_use(f);
   route.verify_certificate = !f.any_cert;
   route.port = f.port.value_or(route.tls == TlsUse::Implicit ? protocol.tls_port : protocol.port);
+  if (route.port == 0) return Error("ssl without port: this protocol has no port of its own for TLS");  // GEN-11
   route.destuser = f.destuser ? std::move(*f.destuser) : reply.user;
   if (route.master.empty()) route.master = std::move(reply.master_user);  // FLD: who logged in as the user
   route.password = std::move(*reply.password);

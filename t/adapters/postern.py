@@ -9,13 +9,14 @@ import libconfig
 
 NAME = "postern"
 LATER = "comes with a later version"
-UNSUPPORTED = {"submission": LATER, "lmtp": LATER, "sieve": LATER}
-CAN = ("imap", "imaps-ec", "imaps-rsa", "pop3")
+UNSUPPORTED = {"submission": LATER, "lmtp": LATER}
+CAN = ("imap", "imaps-ec", "imaps-rsa", "pop3", "sieve")
 
 # Settings of the profiles that belong to protocols we don't speak yet.
 NOT_YET = {"submission_relay_host", "lmtp_proxy", "lmtp_verbose_replies"}
 # protocol -> (service, listener in the clear, listener with TLS)
-SERVICES = {"imap": ("imap-login", "imap", "imaps"), "pop3": ("pop3-login", "pop3", "pop3s")}
+SERVICES = {"imap": ("imap-login", "imap", "imaps"), "pop3": ("pop3-login", "pop3", "pop3s"),
+            "sieve": ("managesieve-login", "sieve", "")}  # "": none with TLS
 LOGIN_USER, INTERNAL_USER = "nobody", "daemon"  # the harnesses run as root on machines without our users
 # Fields that a passwd-file cannot hold when their value has a space.
 COLUMNS = ("host", "port", "nologin", "reason", "proxy", "destuser")
@@ -72,9 +73,14 @@ def from_dovecot(name, value):
 
 
 def listeners(ports, haproxy):
+    """Of the services that have a port."""
     out = {}
     for service, clear, tls in SERVICES.values():
-        group = {clear: {"port": ports[clear]}, tls: {"port": ports[tls], "ssl": True}}
+        if clear not in ports:
+            continue
+        group = {clear: {"port": ports[clear]}}
+        if tls:
+            group[tls] = {"port": ports[tls], "ssl": True}
         if haproxy:
             for listener in group.values():
                 listener["haproxy"] = True
@@ -154,6 +160,7 @@ def bench(folder, port, cert, backend, opt):
         "imap-login": {**bench_service(opt), "inet_listener": {
             "imap": {"port": port("imap"), "address": both}, "imaps": {"port": port("imaps"), "address": both, "ssl": True}}},
         "pop3-login": {**bench_service(opt), "inet_listener": {
-            "pop3": {"port": port("pop3"), "address": both}, "pop3s": {"port": 0}}}}
+            "pop3": {"port": port("pop3"), "address": both}, "pop3s": {"port": 0}}},
+        "managesieve-login": {**bench_service(opt), "inet_listener": {"sieve": {"port": port("sieve"), "address": both}}}}
     libconfig.write(folder + "/postern.conf", conf)
     return [binary(), "-F", "-c", folder + "/postern.conf"]

@@ -23,6 +23,7 @@ class FrontSession {
     settings_.max_sasl = 300;
     settings_.id_retain = true;
     settings_.id_log = "*";
+    settings_.sieve = {"fuzz", "fileinto", "mailto", ""};
     settings_.allow_plaintext = (facts & 16) != 0;
     settings_.tls_required = (facts & 32) != 0;
     facts_ = {(facts & 1) != 0, (facts & 2) != 0, (facts & 4) != 0, (facts & 8) != 0};

@@ -14,6 +14,8 @@ FUZZ_TARGETS = \
   %D%/pop3_front_fuzz \
   %D%/program_greeting_fuzz \
   %D%/proxy_header_fuzz \
+  %D%/sieve_back_fuzz \
+  %D%/sieve_front_fuzz \
   %D%/smtp_fuzz \
   %D%/text_fuzz
 

@@ -261,7 +261,7 @@ class BackSubject : public Subject {
 
   void failed(const BackendFailure& failure) {
     // Bytes behind the consent to TLS are noticed at once or with the next read, depending on the cut.
-    log.undo("tls");
+    if (mood_ == Mood::AwaitsTls) log.undo("tls");
     log.action("failed " + std::string(kClassNames[static_cast<size_t>(failure.what)]) + " " + failure.log_text);
     const std::string marks = std::string(failure.has_code ? "+code" : "") + (failure.passes_always ? "+always" : "");
     if (!failure.reply.empty()) log.action("reply" + marks + " " + failure.reply);

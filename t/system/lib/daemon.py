@@ -51,7 +51,7 @@ class Postern:
         self.settings.update({
             "listen": ["127.0.0.1"], "log_path": self.log, "auth_verbose": True, "hostname": "proxy.test",
             "ssl_cert": cert, "ssl_key": key, "ssl_client_ca_file": ca, "auth_failure_delay": 0, "auth_penalty": False,
-            "login_proxy_timeout": "5 secs"})
+            "login_proxy_timeout": "5 secs", "protocols": ["imap", "pop3"]})
         if users is not None:
             file = users_file(name + "/users", users)
             self.settings["passdb"] = ({"driver": "passwd-file", "args": file},)

@@ -1,0 +1,27 @@
+#include "proto/sieve/protocol.h"
+
+#include "proto/sieve/back.h"
+#include "proto/sieve/front.h"
+
+namespace postern::sieve {
+
+namespace {
+
+// Programs are silent until the first command: the OK is ours.
+ProgramGreeting read_program_greeting(std::string_view) { return {ProgramGreeting::State::Ready, 0, {}}; }
+
+}  // namespace
+
+constinit const Protocol kSieve{
+    .name = "sieve",
+    .login_service = "managesieve-login",
+    .port = kPort,
+    .tls_port = 0,
+    .alpn = "managesieve",
+    .has_referral = true,
+    .make_front = make_front,
+    .steps = kSteps,
+    .read_program_greeting = read_program_greeting,
+};
+
+}  // namespace postern::sieve
