@@ -21,6 +21,7 @@ constexpr std::array<ClassRow, static_cast<size_t>(FailureClass::kCount)> kClass
     {FailureClass::Protocol, true, AnswerKind::BackendUnavailable},
     {FailureClass::Remote, true, AnswerKind::BackendUnavailable},
     {FailureClass::RemoteConfig, false, AnswerKind::BackendMisconfigured},
+    {FailureClass::RemoteRefusal, false, AnswerKind::BackendUnavailable},
     {FailureClass::Internal, false, AnswerKind::BackendUnavailable},
     // A certificate that is not valid: the recorded reference says "unavailable" (PXI-52).
     {FailureClass::InternalConfig, false, AnswerKind::BackendUnavailable},
@@ -42,6 +43,8 @@ bool is_retryable(FailureClass what) { return row_of(what).retryable; }
 Answer answer_for(const BackendFailure& failure, bool mask) {
   const AnswerKind kind = row_of(failure.what).shown;
   if (kind != AnswerKind::BackendRefused) return {kind};
+  // What cannot be shown must not become a wrong password.
+  if (failure.what == FailureClass::AuthTempFail && failure.reply.empty()) return {AnswerKind::BackendUnavailable};
   const bool hidden = failure.what == FailureClass::Auth && mask && !failure.passes_always;
   if (hidden || failure.reply.empty()) return {AnswerKind::AuthFailed};
   return {kind, failure.reply};

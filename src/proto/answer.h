@@ -59,6 +59,7 @@ enum class FailureClass : uint8_t {
   Protocol,        // not the protocol we expect
   Remote,          // backend refuses a step (STARTTLS)
   RemoteConfig,    // backend cannot do what the fields ask for; not retried
+  RemoteRefusal,   // backend will not hear of the client behind us (XCLIENT); not retried
   Internal,        // our own side cannot start the attempt
   InternalConfig,  // our own configuration forbids it (certificate not valid); not retried
   kCount

@@ -29,6 +29,7 @@ constexpr ClassPrefix kScriptPrefixes[] = {
     {FailureClass::Protocol, "Remote server sent invalid input: "},
     {FailureClass::Remote, "Aborting due to remote server: "},
     {FailureClass::RemoteConfig, "Aborting due to remote server: "},
+    {FailureClass::RemoteRefusal, "Aborting due to remote server: "},
     {FailureClass::Internal, "Aborting due to internal error: "},
     {FailureClass::InternalConfig, "Aborting due to internal error: "},
 };

@@ -53,6 +53,7 @@ const Case kCases[] = {
     {FailureClass::Protocol, true, kUnavailable, kPopTemp, kUnavailable, kPopTemp},
     {FailureClass::Remote, true, kUnavailable, kPopTemp, kUnavailable, kPopTemp},
     {FailureClass::RemoteConfig, false, kBug, kPopConfig, kBug, kPopConfig},
+    {FailureClass::RemoteRefusal, false, kUnavailable, kPopTemp, kUnavailable, kPopTemp},
     {FailureClass::Internal, false, kUnavailable, kPopTemp, kUnavailable, kPopTemp},
     {FailureClass::InternalConfig, false, kUnavailable, kPopTemp, kUnavailable, kPopTemp},
 };
@@ -70,6 +71,10 @@ TEST_P(EachClass, SaysTheRightThingInEachProtocol) {
   EXPECT_EQ(pop3(answer(true)), GetParam().pop3_masked);
   EXPECT_EQ(imap(answer(false)), GetParam().imap_open);
   EXPECT_EQ(pop3(answer(false)), GetParam().pop3_open);
+}
+
+TEST(AnswerFor, ATemporaryFailureWithoutWordsIsNoWrongPassword) {
+  for (const bool mask : {false, true}) EXPECT_EQ(answer_for({FailureClass::AuthTempFail, "log text", ""}, mask).kind, AnswerKind::BackendUnavailable);
 }
 
 TEST_P(EachClass, NeverShowsWhatIsForTheLog) {

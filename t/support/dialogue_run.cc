@@ -83,7 +83,7 @@ constexpr std::array<std::string_view, static_cast<size_t>(AnswerKind::kCount)> 
     "ReferralAccepted", "UnsupportedMechanism", "BadEncodingInitial", "BadEncodingResponse", "BackendRefused",
     "BackendUnavailable", "BackendMisconfigured", "TooManyConnections", "InternalFailure"};
 constexpr std::array<std::string_view, static_cast<size_t>(FailureClass::kCount)> kClassNames{
-    "Auth", "AuthTempFail", "Connect", "Protocol", "Remote", "RemoteConfig", "Internal", "InternalConfig"};
+    "Auth", "AuthTempFail", "Connect", "Protocol", "Remote", "RemoteConfig", "RemoteRefusal", "Internal", "InternalConfig"};
 
 std::string quoted_if_empty(std::string_view text) { return text.empty() ? "\"\"" : std::string(text); }
 

@@ -105,7 +105,7 @@ void send_xclient(BackPlan& plan, std::string& out) {
 Verdict read_xclient(std::string_view line, BackPlan& plan, StepResult& result) {
   const auto status = parse_status(line);
   if (!status || !iequals(status->word, "OK"))
-    return failed(result, FailureClass::RemoteConfig, "XCLIENT failed: " + printable(line));
+    return failed(result, FailureClass::RemoteRefusal, "XCLIENT failed: " + printable(line));
   if (has(plan, kForwardLeftOut))
     result.log_error = "XCLIENT without FORWARD: the forward_ fields are too long for one line";
   return Verdict::Next;

@@ -219,12 +219,13 @@ class SieveFront : public Front {
 
   void authenticate(const Arguments& arguments, FrontOutput& out) {
     if (!arguments[0].is_string() || arguments[0].raw.empty()) return bad(out);
-    if (arguments.size() > 2 || (arguments.size() == 2 && !arguments[1].is_string()))
+    const bool has_initial = arguments.size() > 1;  // what follows is left out, as by 2.3
+    if (has_initial && !arguments[1].is_string())
       return append_status(out.send, "NO", "", "Invalid AUTHENTICATE initial response.");
     std::string mechanism = to_upper(arguments[0].text());
     if (refuses_mechanism(mechanism, out)) return;
     std::optional<SecretString> initial;
-    if (arguments.size() == 2) {
+    if (has_initial) {
       if (arguments[1].raw.size() > settings_.sasl_line_limit(mechanism)) return leave("Authentication response too large", out);
       initial = base64_decode_secret(arguments[1].raw);
       if (!initial) return refuse(AnswerKind::BadEncodingInitial, refusal::kBadEncoding, std::move(mechanism), out);
