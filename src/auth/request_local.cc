@@ -90,7 +90,8 @@ AuthStep AuthRequest::start_mail() {
   Finished& out = local_->accepted;
   if (fields.has("user") && !fields.text("user").empty()) out.reply.user = user_ = fields.text("user");
   StartMail& mail = out.mail.emplace();
-  mail.service = start_.subject.service;
+  const MailProgram& program = *settings_.mail_program(start_.subject.service);
+  mail.service = program.service;
   mail.session = start_.subject.session;
   mail.user = user_;
   mail.uid = fields.text("uid").empty() ? settings_.mail_uid : fields.text("uid");
@@ -100,7 +101,7 @@ AuthStep AuthRequest::start_mail() {
   mail.remote = start_.subject.remote;
   mail.local = start_.subject.local;
   mail.max_userip = start_.subject.max_userip;
-  for (const Template& word : settings_.mail_program(mail.service)->words) mail.words.push_back(word.expand(*this));
+  for (const Template& word : program.words) mail.words.push_back(word.expand(*this));
   for (const auto& field : fields.list())
     if (std::find(std::begin(kOwnFields), std::end(kOwnFields), field.first) == std::end(kOwnFields)) mail.environment.push_back(field);
   if (!mail.uid.empty()) return std::move(out);

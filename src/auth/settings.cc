@@ -80,7 +80,7 @@ void add_databases(const std::vector<DatabaseSettings>& blocks, DbKind kind, con
 }
 
 Status add_mail_program(const ServiceSettings& s, std::vector<MailProgram>& out) {
-  MailProgram program{s.name, {}};
+  MailProgram program{s.name, s.protocol, {}};
   for (std::string_view word : split_words(s.executable)) {
     auto compiled = Template::compile(word);
     if (!compiled) return Error("service." + s.name + ".executable: " + compiled.error());
@@ -141,8 +141,8 @@ const MechanismInfo* AuthSettings::mechanism(std::string_view name) const {
   return found == mechanisms.end() ? nullptr : *found;
 }
 
-const MailProgram* AuthSettings::mail_program(std::string_view service) const {
-  const auto found = std::find_if(mail_programs.begin(), mail_programs.end(), [&](const MailProgram& p) { return p.service == service; });
+const MailProgram* AuthSettings::mail_program(std::string_view protocol) const {
+  const auto found = std::find_if(mail_programs.begin(), mail_programs.end(), [&](const MailProgram& p) { return p.protocol == protocol; });
   return found == mail_programs.end() ? nullptr : &*found;
 }
 

@@ -44,7 +44,7 @@ struct PassdbList {
 
 // service.X.executable: what serves a user of that protocol on this host (DECISIONS section 8).
 struct MailProgram {
-  std::string service;
+  std::string service, protocol;  // "managesieve", "sieve"
   std::vector<Template> words;  // the program and its arguments
 };
 
@@ -68,7 +68,7 @@ struct AuthSettings {
   // The mechanism when it is offered; null otherwise.
   const MechanismInfo* mechanism(std::string_view name) const;
   // Null: no local logins for that protocol.
-  const MailProgram* mail_program(std::string_view service) const;
+  const MailProgram* mail_program(std::string_view protocol) const;
 };
 
 }  // namespace postern

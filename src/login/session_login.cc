@@ -94,7 +94,7 @@ void Session::go(LocalRoute& r) {
   if (r.referral) return answer({.kind = AnswerKind::Referral, .referral = std::move(*r.referral)});
   log(LogLevel::Error, "error",
       fmt::format("User {} is to be logged in here (no field proxy), but service.{}.executable is not set", printable(client_.user, 80),
-                  client_.protocol));
+                  worker_.views().served().protocol.mail_service));
   temporary_failure();
 }
 
@@ -232,7 +232,7 @@ void Session::program_ready(std::string capabilities) {
 }
 
 void Session::program_failed(std::string why) {
-  log(LogLevel::Error, "error", fmt::format("service.{}.executable: {}", client_.protocol, why));
+  log(LogLevel::Error, "error", fmt::format("service.{}.executable: {}", worker_.views().served().protocol.mail_service, why));
   answer({.kind = AnswerKind::InternalFailure});
 }
 

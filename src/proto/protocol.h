@@ -15,6 +15,7 @@ namespace postern {
 struct Protocol {
   std::string_view name;          // "imap": %s, settings, protocol filter
   std::string_view login_service; // "imap-login": service name, log prefix
+  std::string_view mail_service;  // "imap": service of the programs for users of this host
   uint16_t port;                  // default of a backend (143)
   uint16_t tls_port;              // with field ssl (993)
   std::string_view alpn;          // towards backends; empty: none

@@ -228,6 +228,6 @@ constexpr Step kSteps[] = {
 
 }  // namespace
 
-constinit const Protocol kImap{"imap", "imap-login", 143, 993, "imap", true, make_front, kSteps, read_program_greeting, StateForm::SentAndReceived};
+constinit const Protocol kImap{"imap", "imap-login", "imap", 143, 993, "imap", true, make_front, kSteps, read_program_greeting, StateForm::SentAndReceived};
 
 }  // namespace postern::imap

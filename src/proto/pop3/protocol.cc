@@ -15,6 +15,7 @@ ProgramGreeting read_program_greeting(std::string_view) { return {ProgramGreetin
 constinit const Protocol kPop3{
     .name = "pop3",
     .login_service = "pop3-login",
+    .mail_service = "pop3",
     .port = 110,
     .tls_port = 995,
     .alpn = "pop3",

@@ -15,6 +15,7 @@ ProgramGreeting read_program_greeting(std::string_view) { return {ProgramGreetin
 constinit const Protocol kSieve{
     .name = "sieve",
     .login_service = "managesieve-login",
+    .mail_service = "managesieve",
     .port = kPort,
     .tls_port = 0,
     .alpn = "managesieve",

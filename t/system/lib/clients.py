@@ -1,5 +1,5 @@
 """Clients: a raw line client that sees every byte, and real ones."""
-import errno, os, pty, select, shutil, socket, ssl, subprocess
+import base64, errno, os, pty, select, shutil, socket, ssl, subprocess
 
 import world
 from daemon import PASSWORD
@@ -120,6 +120,44 @@ class Pop3(Line):
             return False
 
 
+class Sieve(Line):
+    def __init__(self, port, **how):
+        super().__init__(port, **how)
+        self.capabilities, self.greeting = self.answer()
+
+    def answer(self):
+        """(lines before, the line that says how it went)."""
+        lines = []
+        while True:
+            line = self.line()
+            if line is None:
+                raise ConnectionError("closed instead of an answer; before: %r" % lines)
+            if line.split(" ")[0] in ("OK", "NO", "BYE"):
+                return lines, line
+            lines.append(line)
+
+    def command(self, text):
+        self.send(text + "\r\n")
+        return self.answer()
+
+    def starttls(self):
+        answer = self.command("STARTTLS")[1]
+        assert answer.startswith("OK"), answer
+        self.start_tls()
+        self.capabilities, _ = self.answer()
+        return self
+
+    def login(self, user, password=PASSWORD):
+        initial = base64.b64encode(("\0%s\0%s" % (user, password)).encode()).decode()
+        return self.command('AUTHENTICATE "PLAIN" "%s"' % initial)[1]
+
+    def alive(self):
+        try:
+            return self.command("NOOP")[1].startswith("OK")
+        except OSError:
+            return False
+
+
 def session(port, user, tls=True):
     """A logged-in IMAP session over TLS."""
     client = Imap(port, tls=tls)
@@ -134,10 +172,10 @@ def program(name):
     return name
 
 
-def run(argv, **environment):
-    """A program that ends by itself."""
+def run(argv, typed="", **environment):
+    """A program that ends by itself; `typed` is its input."""
     program(argv[0])
-    return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
+    return subprocess.run(argv, input=typed, capture_output=True, text=True, timeout=30,
                           env=dict(os.environ, LC_ALL="C", **environment))
 
 

@@ -6,9 +6,10 @@ import dovecot, world
 from tap import until
 
 TREE = os.path.join(os.environ.get("POSTERN_SRCDIR", "."), "build/cyrus")
-PROGRAMS = ("usr/sbin/cyrmaster", "usr/sbin/saslpasswd2", "usr/lib/cyrus/bin/imapd", "usr/lib/cyrus/bin/pop3d")
+PROGRAMS = ("usr/sbin/cyrmaster", "usr/sbin/saslpasswd2", "usr/lib/cyrus/bin/imapd", "usr/lib/cyrus/bin/pop3d",
+            "usr/lib/cyrus/bin/timsieved")
 ADMIN, PASSWORD = "cyradm", "backend-secret"
-FOLDERS = ("conf", "conf/db", "conf/proc", "conf/lock", "conf/socket", "conf/log", "conf/msg", "spool", "run")
+FOLDERS = ("conf", "conf/db", "conf/proc", "conf/lock", "conf/socket", "conf/log", "conf/msg", "sieve", "spool", "run")
 
 
 def missing():
@@ -22,7 +23,7 @@ class Cyrus:
     def __init__(self, name, names):
         self.name, self.names = name, names
         self.folder = world.folder(name)
-        self.imap, self.imaps, self.pop3, self.pop3s = (world.free_port() for _ in range(4))
+        self.imap, self.imaps, self.pop3, self.pop3s, self.sieve = (world.free_port() for _ in range(5))
         self.process = None
         self.user, self.uid, self.gid = dovecot.owner()
         for part in FOLDERS:
@@ -53,6 +54,7 @@ class Cyrus:
         return world.write(self.name + "/imapd.conf", """\
 configdirectory: %(d)s/conf
 partition-default: %(d)s/spool
+sievedir: %(d)s/sieve
 defaultpartition: default
 servername: localhost
 cyrus_user: %(user)s
@@ -72,7 +74,8 @@ syslog_prefix: postern-test
 
     def cyrus_conf(self, imapd_conf):
         rows = [("imap", "imapd", self.imap), ("imaps", "imapd -s", self.imaps),
-                ("pop3", "pop3d", self.pop3), ("pop3s", "pop3d -s", self.pop3s)]
+                ("pop3", "pop3d", self.pop3), ("pop3s", "pop3d -s", self.pop3s),
+                ("sieve", "timsieved", self.sieve)]
         services = "".join('  %s cmd="%s -C %s" listen="127.0.0.1:%d" prefork=0 proto="tcp4"\n'
                            % (name, self.folder + "/bin/" + command, imapd_conf, port) for name, command, port in rows)
         return world.write(self.name + "/cyrus.conf", "START {\n}\nSERVICES {\n%s}\nEVENTS {\n}\n" % services)
@@ -111,7 +114,6 @@ syslog_prefix: postern-test
 
     def fields(self, protocol="imap", tls="ssl=yes", **more):
         """Extra fields that send a user here."""
-        port = {("imap", True): self.imaps, ("imap", False): self.imap, ("pop3", True): self.pop3s,
-                ("pop3", False): self.pop3}[protocol, tls.startswith("ssl")]
+        port = getattr(self, protocol + ("s" if tls.startswith("ssl") else ""))
         words = ["proxy=y", "host=127.0.0.1", "port=%d" % port, "pass=" + PASSWORD] + ([tls] if tls else [])
         return words + ["%s=%s" % x for x in more.items()]

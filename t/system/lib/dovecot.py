@@ -6,6 +6,7 @@ from tap import until
 
 BINARY = shutil.which("dovecot", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 PASSWORD = "backend-secret"
+SIEVE_LOGIN = "/usr/lib/dovecot/managesieve-login"
 
 
 def missing():
@@ -29,7 +30,7 @@ class Dovecot:
     def __init__(self, name, names, masters=(), address="127.0.0.1"):
         self.name, self.names, self.masters, self.address = name, names, masters, address
         self.folder = world.folder(name)
-        self.imap, self.imaps, self.pop3, self.pop3s = (world.free_port() for _ in range(4))
+        self.imap, self.imaps, self.pop3, self.pop3s, self.sieve = (world.free_port() for _ in range(5))
         self.process = None
         world.folder(name + "/run")
         world.write(name + "/users", "".join("%s:{PLAIN}%s::::::\n" % (n, PASSWORD) for n in names))
@@ -62,6 +63,8 @@ class Dovecot:
         for service, clear, tls in (("imap", self.imap, self.imaps), ("pop3", self.pop3, self.pop3s)):
             out += "service %s-login {\n%s%s%s}\n" % (
                 service, listener(service, clear, False), listener(service + "s", tls, True), jail)
+        if os.path.exists(SIEVE_LOGIN):
+            out += "protocols = $protocols sieve\nservice managesieve-login {\n%s%s}\n" % (listener("sieve", self.sieve, False), jail)
         if jail:
             out += "".join("service %s {\n%s}\n" % (s, jail) for s in ("anvil", "stats"))
         return out
@@ -160,7 +163,6 @@ userdb static {
 
     def fields(self, protocol="imap", tls="ssl=yes", **more):
         """Extra fields that send a user here."""
-        port = {("imap", True): self.imaps, ("imap", False): self.imap, ("pop3", True): self.pop3s,
-                ("pop3", False): self.pop3}[protocol, tls.startswith("ssl")]
+        port = getattr(self, protocol + ("s" if tls.startswith("ssl") else ""))
         words = ["proxy=y", "host=" + self.address, "port=%d" % port, "pass=" + PASSWORD] + ([tls] if tls else [])
         return words + ["%s=%s" % x for x in more.items()]
