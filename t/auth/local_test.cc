@@ -31,6 +31,7 @@ class Local : public testing::Test {
   Local() {
     conf_.settings.set(Key::auth_mechanisms, std::vector<std::string>{"plain"});
     ServiceSettings program;
+    program.protocol = "imap";
     program.name = "imap";
     program.executable = "/bin/mailer -u %u %h";
     conf_.services.push_back(program);

@@ -23,7 +23,6 @@ TEST(Reader, TheSampleParses) {
       fmt::format("x.conf:52: passdb 2.args: unused_key in {} is not used", data_file("postern-sql.conf.ext")),
       "x.conf:2: protocols: protocol submission is not supported yet",
       "x.conf:2: protocols: protocol lmtp is not supported yet",
-      "x.conf:2: protocols: protocol sieve is not supported yet",
       "x.conf:45: auth_cache_size = \"16 M\": has no effect in this version"}));
 }
 
