@@ -1,28 +1,20 @@
 #include "auth/settings.h"
 
-#include <netdb.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 
 #include "base/log.h"
 #include "base/text.h"
+#include "net/names.h"
 
 namespace postern {
 
 namespace {
 
 void add_address(const std::string& name, std::vector<IpAddress>& out) {
-  if (const auto ip = IpAddress::parse(name)) {
-    out.push_back(*ip);
-    return;
-  }
-  addrinfo hints{}, *found = nullptr;
-  hints.ai_socktype = SOCK_STREAM;
-  const int error = ::getaddrinfo(name.c_str(), nullptr, &hints, &found);
-  if (error != 0) return log_error("auth_proxy_self: " + printable(name) + ": " + gai_strerror(error));
-  for (const addrinfo* a = found; a != nullptr; a = a->ai_next) out.push_back(Endpoint::from_sockaddr(a->ai_addr).ip);
-  ::freeaddrinfo(found);
+  std::string why;
+  const auto found = resolve_now(name, why);
+  if (found.empty()) return log_error("auth_proxy_self: " + printable(name) + ": " + why);
+  out.insert(out.end(), found.begin(), found.end());
 }
 
 Result<std::vector<FieldTemplate>> compile_fields(const FieldList& fields, std::string_view setting) {

@@ -1,6 +1,5 @@
 #include "net/source_addresses.h"
 
-#include <netdb.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -8,26 +7,11 @@
 
 #include "base/fd.h"
 #include "base/text.h"
+#include "net/names.h"
 
 namespace postern {
 
 namespace {
-
-std::vector<IpAddress> resolve_now(const std::string& name, std::string& why) {
-  if (const auto ip = IpAddress::parse(name)) return {*ip};
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int error = ::getaddrinfo(name.c_str(), nullptr, &hints, &found);
-  if (error != 0) {
-    why = ::gai_strerror(error);
-    return {};
-  }
-  std::vector<IpAddress> out;
-  for (const addrinfo* a = found; a != nullptr; a = a->ai_next) out.push_back(Endpoint::from_sockaddr(a->ai_addr).ip);
-  ::freeaddrinfo(found);
-  return out;
-}
 
 bool present_here(const IpAddress& ip) {
   sockaddr_storage address;
