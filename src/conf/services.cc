@@ -12,7 +12,7 @@ constexpr ServiceRow kServices[] = {
      {{"imap", 143, false}, {"imaps", 993, true}}, "", "IMAP clients before and, proxied, after their login."},
     {"pop3-login", "pop3", Login, true, "postern-login", "$login", "login", 0, 0, 1, 0, -1, false,
      {{"pop3", 110, false}, {"pop3s", 995, true}}, "", "POP3 clients, likewise."},
-    {"submission-login", "submission", Login, false, "postern-login", "$login", "login", 0, 0, 1, 0, -1, false,
+    {"submission-login", "submission", Login, true, "postern-login", "$login", "login", 0, 0, 1, 0, -1, false,
      {{"submission", 587, false}, {"submissions", 465, true}}, "", "Submission clients, likewise."},
     {"managesieve-login", "sieve", Login, true, "postern-login", "$login", "login", 0, 0, 1, 0, -1, false,
      {{"sieve", 4190, false}, {}}, "", "ManageSieve clients, likewise."},

@@ -1,8 +1,12 @@
 #include "login/protocols.h"
 
+#include <algorithm>
+
+#include "base/text.h"
 #include "proto/imap/protocol.h"
 #include "proto/pop3/protocol.h"
 #include "proto/sieve/protocol.h"
+#include "proto/smtp/submission.h"
 
 namespace postern {
 
@@ -28,10 +32,33 @@ void sieve_settings(const Settings& s, FrontSettings& front) {
   front.sieve.extlists = s.text(Key::managesieve_extlists_capability);
 }
 
+constexpr size_t kSmtpSaslLine = 12288;  // RFC 4954 section 4
+
+void submission_settings(const Settings& s, FrontSettings& front) {
+  for (const std::string& word : s.list(Key::submission_backend_capabilities)) front.extensions.push_back(to_upper(word));
+  front.max_mail_size = static_cast<uint64_t>(s.number(Key::submission_max_mail_size));
+  front.max_bad_commands = static_cast<unsigned>(s.number(Key::submission_max_bad_commands));
+  front.max_sasl = std::max(front.max_sasl, kSmtpSaslLine);
+}
+
+RelayHost submission_relay(const Settings& s) {
+  const std::string& ssl = s.text(Key::submission_relay_ssl);
+  RelayHost relay;
+  relay.host = s.text(Key::submission_relay_host);
+  relay.port = static_cast<uint16_t>(s.number(Key::submission_relay_port));
+  relay.tls = ssl == "smtps" ? TlsUse::Implicit : ssl == "starttls" ? TlsUse::StartTls : TlsUse::None;
+  relay.verify_certificate = s.flag(Key::submission_relay_ssl_verify);
+  relay.trusted = s.flag(Key::submission_relay_trusted);
+  relay.user = s.text(Key::submission_relay_user);
+  relay.password = SecretString(s.text(Key::submission_relay_password));
+  return relay;
+}
+
 const ServedProtocol kServed[] = {
     {imap::kImap, imap_settings},
     {kPop3, pop3_settings},
     {sieve::kSieve, sieve_settings},
+    {kSubmission, submission_settings, submission_relay, "submission_relay_host"},
 };
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace postern {
 
 namespace {
 
-// Bytes read ahead of what the front has taken; more stays with the kernel.
+// Bytes read at a time, and ahead of what the front has taken; more stays with the kernel.
 constexpr size_t kReadAhead = 8192;
 
 }  // namespace
@@ -104,11 +104,11 @@ void Session::begin_handshake() {
   client_.tls = "TLS handshaking";
   in_.clear();  // IMAP-40: nothing that came in the clear counts inside
   in_.shrink_to_fit();
-  if (!view_->front_tls) return end("TLS initialization failed", "TLS initialization failed.", true);
+  if (!view_->front_tls) return end("TLS initialization failed", "TLS initialization failed.", Parting::Unavailable);
   view_->front_tls->set_name_chooser(&Session::choose_context);
   if (const Status s = stream_.begin_tls_server(*view_->front_tls, this); !s) {
     log(LogLevel::Error, "error", "Failed to initialize TLS: " + s.error());
-    return end("TLS initialization failed", "TLS initialization failed.", true);
+    return end("TLS initialization failed", "TLS initialization failed.", Parting::Unavailable);
   }
   watch_.set(EV_READ);
 }
@@ -177,16 +177,17 @@ void Session::on_ready(short what) {
     pause_or_leave();
 }
 
+// What the front leaves of a full buffer is the start of a long line, which it bounds itself.
 void Session::on_readable() {
-  if (in_.size() < kReadAhead) {
-    char* buffer = worker_.buffer();
-    const IoResult r = stream_.read(buffer, kReadAhead - in_.size());
-    if (r.state == IoState::Closed || r.state == IoState::Failed) return closed_by_client(r);
-    if (r.state != IoState::Done && in_.empty()) return;
-    if (r.state == IoState::Done) {
-      in_.append(buffer, r.bytes);
-      secure_zero(buffer, r.bytes);
-    }
+  if (in_.size() >= kReadAhead) process();
+  if (phase_ != Phase::Command) return;
+  char* buffer = worker_.buffer();
+  const IoResult r = stream_.read(buffer, in_.size() < kReadAhead ? kReadAhead - in_.size() : kReadAhead);
+  if (r.state == IoState::Closed || r.state == IoState::Failed) return closed_by_client(r);
+  if (r.state != IoState::Done && in_.empty()) return;
+  if (r.state == IoState::Done) {
+    in_.append(buffer, r.bytes);
+    secure_zero(buffer, r.bytes);
   }
   process();
   if (phase_ == Phase::Command && stream_.has_pending()) watch_.trigger(EV_READ);
@@ -280,6 +281,7 @@ void Session::request(ForwardedFacts facts) {
   if (facts.local_port) client_.local.port = *facts.local_port;
   if (facts.ttl) client_.ttl = *facts.ttl;
   if (facts.session) client_.session = *facts.session;
+  if (facts.local_name) client_.local_name = *facts.local_name;
   if (!facts.forward.empty()) client_.forward = std::move(facts.forward);
   if (!facts.client_id.empty()) client_.client_id = std::move(facts.client_id);
 }
@@ -356,14 +358,14 @@ void Session::on_deadline() {
   }
 }
 
-void Session::make_way() { end("Connection queue full", "Connection queue full"); }
+void Session::make_way() { end("Connection queue full", "Connection queue full", Parting::Crowded); }
 
 std::optional<Session::Expendable> Session::expendable() const {
   if (phase_ > Phase::Authenticating) return std::nullopt;
   return Expendable{phase_ == Phase::Authenticating, history_.connected};
 }
 
-void Session::shut_down() { end("Shutting down", "Shutting down"); }
+void Session::shut_down() { end("Shutting down", "Shutting down", Parting::ShuttingDown); }
 
 void Session::closed_by_client(IoResult result) {
   if (phase_ == Phase::Ended || phase_ == Phase::Relayed) return;
@@ -371,12 +373,12 @@ void Session::closed_by_client(IoResult result) {
   finish("Connection closed" + (error.empty() ? "" : ": " + printable(error)));
 }
 
-void Session::end(std::string_view reason, std::string_view goodbye, bool unavailable) {
+void Session::end(std::string_view reason, std::string_view goodbye, Parting why) {
   if (phase_ == Phase::Ended || phase_ == Phase::Relayed) return;
   const bool can_speak = front_ && phase_ > Phase::Handshake;
   if (can_speak && !goodbye.empty()) {
     FrontOutput out;
-    front_->goodbye(goodbye, unavailable, out);
+    front_->goodbye(goodbye, why, out);
     out_ += out.send;
     flush();
   }

@@ -100,6 +100,7 @@ class Session final : public AuthClient::Waiter, public ProxyLogin::Owner, publi
   void go(ProxyRoute& route);
   void go(RefusedRoute& route);
   void go(LocalRoute& route);
+  void go_to_relay_host();
   void start_proxy(ProxyRoute route);
   BackPlan plan_for(ProxyRoute& route) const;
   ProxyHeader told_header() const;
@@ -122,7 +123,7 @@ class Session final : public AuthClient::Waiter, public ProxyLogin::Owner, publi
   void on_deadline();
   void closed_by_client(IoResult result);
   // Tells the client, logs and ends.
-  void end(std::string_view reason, std::string_view goodbye = {}, bool unavailable = false);
+  void end(std::string_view reason, std::string_view goodbye = {}, Parting why = Parting::Idle);
   // Logs "Disconnected: <reason> (<what happened>)" and ends.
   void finish(std::string reason);
 

@@ -64,7 +64,7 @@ void Session::auth_reply(AuthReply reply, Fd program) {
 
 void Session::temporary_failure(AnswerKind kind) {
   history_.last = AttemptEnd::TempFail;
-  answer({.kind = kind, .text = temporary_text(view_->settings.text(Key::hostname))});
+  answer({.kind = kind, .text = temporary_text(view_->front.hostname)});
 }
 
 void Session::route(AuthReply reply) {
@@ -92,10 +92,26 @@ void Session::go(LocalRoute& r) {
     return program_->start.start();
   }
   if (r.referral) return answer({.kind = AnswerKind::Referral, .referral = std::move(*r.referral)});
+  if (worker_.views().served().relay_host != nullptr) return go_to_relay_host();
   log(LogLevel::Error, "error",
       fmt::format("User {} is to be logged in here (no field proxy), but service.{}.executable is not set", printable(client_.user, 80),
                   worker_.views().served().protocol.mail_service));
   temporary_failure();
+}
+
+void Session::go_to_relay_host() {
+  const ProxyRoute* relay = worker_.views().relay_host();
+  if (relay != nullptr && !relay->addresses.empty()) {
+    ProxyRoute route = *relay;
+    if (!route.authenticate) route.destuser = client_.user;
+    return go(route);
+  }
+  const std::string_view setting = worker_.views().served().relay_setting;
+  log(LogLevel::Error, "error",
+      fmt::format("User {} has no field proxy, and {} {}", printable(client_.user, 80), setting,
+                  relay == nullptr ? "is not set" : "has no address"));
+  history_.last = AttemptEnd::TempFail;
+  answer({.kind = AnswerKind::BackendUnavailable});
 }
 
 void Session::go(ProxyRoute& r) {
@@ -130,12 +146,17 @@ BackPlan Session::plan_for(ProxyRoute& r) const {
   plan.tls = r.tls;
   plan.pipelining = r.pipelining;
   plan.trusted = r.trusted;
+  plan.hostname = view_->front.hostname;
+  plan.authenticate = r.authenticate;
+  plan.login_name = client_.user;
+  plan.from_front = front_->told_to_back();
   plan.client_asked_capabilities = front_->asked_capabilities();
   plan.forward.session = client_.session;
   plan.forward.remote = client_.remote;
   plan.forward.local = client_.local;
   plan.forward.ttl = client_.ttl - 1;
   plan.forward.client_id = client_.client_id;
+  plan.forward.local_name = client_.local_name;
   plan.forward.forward = std::move(r.forward);
   return plan;
 }

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "net/names.h"
 #include "sasl/mechanisms.h"
 #include "config.h"
 
@@ -79,6 +80,28 @@ Views::Views(const ChildBoot& boot, const ServedProtocol& served, FileLookup fil
   sources_ = SourceAddresses(boot.configuration.settings.list(Key::login_source_ips), errors);
   sources_.set_ports(PortWindows::of_this_host());
   for (const std::string& e : errors) log_error(e);
+  hostname_ = boot.configuration.settings.text(Key::hostname);
+  if (hostname_.empty()) hostname_ = machine_name();
+  find_relay_host();
+}
+
+// Its name is resolved now: the jail has no resolver.
+void Views::find_relay_host() {
+  if (served_.relay_host == nullptr) return;
+  RelayHost relay = served_.relay_host(boot_.configuration.settings);
+  if (relay.host.empty()) return;
+  std::string why;
+  ProxyRoute& route = relay_host_.emplace();
+  route.addresses = resolve_now(relay.host, why);
+  if (route.addresses.empty()) log_error(std::string(served_.relay_setting) + " = " + printable(relay.host) + ": " + why);
+  route.host = std::move(relay.host);
+  route.port = relay.port;
+  route.tls = relay.tls;
+  route.verify_certificate = relay.verify_certificate;
+  route.trusted = relay.trusted;
+  route.authenticate = !relay.user.empty();
+  route.destuser = std::move(relay.user);
+  route.password = std::move(relay.password);
 }
 
 std::shared_ptr<TlsContext> Views::front_tls(const Settings& s, std::string& error) {
@@ -112,6 +135,7 @@ std::shared_ptr<const View> Views::build(const Settings& s) {
   auto view = std::make_shared<View>();
   view->settings = s;
   view->front = front_settings(s);
+  view->front.hostname = hostname_;
   served_.own_settings(s, view->front);
   auto elements = LogElements::compile(s.text(Key::login_log_format_elements));
   if (!elements) fatal(kExitConfig, elements.error());

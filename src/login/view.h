@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,9 +52,12 @@ class Views {
   void prepare();
   SourceAddresses& sources() { return sources_; }
   const ServedProtocol& served() const { return served_; }
+  // For users without the field proxy; null where the protocol has no such server or none is set.
+  const ProxyRoute* relay_host() const { return relay_host_ ? &*relay_host_ : nullptr; }
 
  private:
   std::shared_ptr<const View> build(const Settings& settings);
+  void find_relay_host();
   std::shared_ptr<TlsContext> front_tls(const Settings& settings, std::string& error);
   std::shared_ptr<TlsContext> back_tls(const Settings& settings, std::string& error);
 
@@ -63,6 +67,8 @@ class Views {
   LocalKeys keys_;
   TicketKeys& tickets_;
   SourceAddresses sources_;
+  std::string hostname_;
+  std::optional<ProxyRoute> relay_host_;
   std::map<OverrideSet, std::shared_ptr<const View>> by_overrides_;
 };
 

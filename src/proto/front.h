@@ -19,6 +19,7 @@ namespace postern {
 // Settings a front needs, taken from the settings table once per settings value; shared by sessions.
 struct FrontSettings {
   std::string greeting = "Postern ready.";
+  std::string hostname;             // ours
   std::string capability;           // imap_capability / pop3_capability
   bool literal_minus = false;
   std::string id_send = "name *";   // imap_id_send
@@ -46,6 +47,8 @@ struct FrontSettings {
   size_t max_tag = 126;             // CONST-7
   size_t max_retained = 256;        // CONST-11
   std::string os, os_version;       // for ID, as uname(2) has them
+  std::vector<std::string> extensions;  // submission_backend_capabilities, upper case
+  uint64_t max_mail_size = 0;       // submission_max_mail_size; 0: not limited
 
   // The row of a mechanism that clients may use, by its upper-case name; null when there is none or it is private.
   const Mechanism* mechanism(std::string_view upper) const;
@@ -91,6 +94,9 @@ struct FrontOutput {
   std::vector<std::string> log_notes;  // info lines ("ID sent: name=mutt")
 };
 
+// Why the server ends a connection; fronts may have codes for it.
+enum class Parting : uint8_t { Idle, ShuttingDown, Crowded, Unavailable };
+
 class Front {
  public:
   virtual ~Front() = default;
@@ -111,10 +117,11 @@ class Front {
   // An untagged notice without effect on the state (IMAP-106); nothing where the protocol has none.
   virtual void notice(std::string_view text, FrontOutput& out) = 0;
   // The server ends the connection: "Disconnected for inactivity.", "Shutting down" (IMAP-100 ff.).
-  // `unavailable` adds the protocol's code for a temporary condition.
-  virtual void goodbye(std::string_view text, bool unavailable, FrontOutput& out) = 0;
+  virtual void goodbye(std::string_view text, Parting why, FrontOutput& out) = 0;
   // The client asked for capabilities itself (IMAP-11), which changes the login reply and the backend dialogue.
   virtual bool asked_capabilities() const { return false; }
+  // What this protocol's own back is to know of the client.
+  virtual ProtocolFacts told_to_back() const { return {}; }
 };
 
 }  // namespace postern

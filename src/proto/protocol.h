@@ -25,6 +25,7 @@ struct Protocol {
   // Reads what a local mail program has said so far; nothing has to be said where programs are silent.
   ProgramGreeting (*read_program_greeting)(std::string_view received);
   StateForm state_form = StateForm::Waiting;  // LOG-12
+  bool can_skip_login = false;  // field proxy_noauth means something: backends may take our word (SUB-46)
 };
 
 }  // namespace postern

@@ -15,6 +15,7 @@
 #include "base/secret.h"
 #include "proto/answer.h"
 #include "proto/facts.h"
+#include "proto/smtp/reply.h"
 #include "sasl/client.h"
 
 namespace postern {
@@ -32,12 +33,18 @@ struct BackPlan {
   bool pipelining = true;     // !proxy_nopipelining
   bool trusted = true;        // !proxy_not_trusted: ID / XCLIENT may be sent
   bool client_asked_capabilities = false;  // PXI-14
+  std::string hostname;       // ours
+  bool authenticate = true;   // !proxy_noauth: else the backend trusts us, and learns the name at most
+  std::string login_name;     // the user as auth named him, whatever destuser says
+  ProtocolFacts from_front;   // Front::told_to_back()
   ForwardFacts forward;
 
   struct {
     std::string capabilities;      // IMAP: list as last seen
     bool has_capabilities = false;
     uint32_t flags = 0;            // protocol's own bits (SASL-IR, ID, XCLIENT ...)
+    smtp::ReplyReader reply;       // where replies have several lines: the one under way
+    unsigned awaited = 0;          // replies that the step still waits for
     bool tls_active = false;
     ClientMechanism sasl;          // the exchange under way
   } learned;

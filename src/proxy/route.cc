@@ -86,6 +86,7 @@ constexpr Field kFields[] = {
     {"proxy_timeout", [](Fields& f, const std::string& v) { return read_time(v, f.route.timeout); }},
     {"proxy_haproxy", read_header_version},
     {"proxy_nopipelining", [](Fields& f, const std::string&) { return f.route.pipelining = false, std::string(); }},
+    {"proxy_noauth", [](Fields& f, const std::string&) { return f.route.authenticate = false, std::string(); }},
     {"proxy_not_trusted", [](Fields& f, const std::string&) { return f.route.trusted = false, std::string(); }},
     {"proxy_host_immediate_failure_after",
      [](Fields& f, const std::string& v) { return read_time(v, f.route.immediate_failure_after.emplace()); }},
@@ -142,7 +143,8 @@ Result<Route> proxy_route(Fields&& f, AuthReply&& reply, const Protocol& protoco
   if (f.host) route.host = *f.host;
   if (route.host.empty() && f.hostip) route.host = f.hostip->text();
   if (route.host.empty()) return Error(f.host ? "Auth service returned invalid host value '': empty" : "host not given");
-  if (!reply.password) return Error("password not given");
+  route.authenticate = route.authenticate || !protocol.can_skip_login;
+  if (!reply.password && route.authenticate) return Error("password not given");
   if (const Status s = fill_addresses(route, f, std::move(reply.addresses)); !s) return Error(s.error());
   route.tls = tls_use(f);
   route.verify_certificate = !f.any_cert;
@@ -150,7 +152,7 @@ Result<Route> proxy_route(Fields&& f, AuthReply&& reply, const Protocol& protoco
   if (route.port == 0) return Error("ssl without port: this protocol has no port of its own for TLS");  // GEN-11
   route.destuser = f.destuser ? std::move(*f.destuser) : reply.user;
   if (route.master.empty()) route.master = std::move(reply.master_user);  // FLD: who logged in as the user
-  route.password = std::move(*reply.password);
+  if (reply.password) route.password = std::move(*reply.password);
   for (const IpAddress& ip : route.addresses)
     if (route.source && route.source->family() != ip.family())
       return Error(fmt::format("source_ip {} and destination {} are of different families", route.source->text(), ip.text()));

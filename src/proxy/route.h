@@ -28,6 +28,7 @@ struct ProxyRoute {
   std::optional<IpAddress> source;   // field source_ip
   std::optional<Milliseconds> immediate_failure_after;  // ALG-20
   bool pipelining = true, trusted = true;
+  bool authenticate = true;          // !proxy_noauth
   std::optional<ProxyHeaderVersion> haproxy;  // field proxy_haproxy
   std::string preamble;              // sent before TLS and protocol; the session's to fill in
   std::vector<std::pair<std::string, std::string>> forward;  // names without forward_

@@ -9,13 +9,14 @@ import libconfig
 
 NAME = "postern"
 LATER = "comes with a later version"
-UNSUPPORTED = {"submission": LATER, "lmtp": LATER}
-CAN = ("imap", "imaps-ec", "imaps-rsa", "pop3", "sieve")
+UNSUPPORTED = {"lmtp": LATER}
+CAN = ("imap", "imaps-ec", "imaps-rsa", "pop3", "submission", "sieve")
 
 # Settings of the profiles that belong to protocols we don't speak yet.
-NOT_YET = {"submission_relay_host", "lmtp_proxy", "lmtp_verbose_replies"}
+NOT_YET = {"lmtp_proxy", "lmtp_verbose_replies"}
 # protocol -> (service, listener in the clear, listener with TLS)
 SERVICES = {"imap": ("imap-login", "imap", "imaps"), "pop3": ("pop3-login", "pop3", "pop3s"),
+            "submission": ("submission-login", "submission", "submissions"),
             "sieve": ("managesieve-login", "sieve", "")}  # "": none with TLS
 LOGIN_USER, INTERNAL_USER = "nobody", "daemon"  # the harnesses run as root on machines without our users
 # Fields that a passwd-file cannot hold when their value has a space.
@@ -126,6 +127,7 @@ def generate(profile, settings, users, masters, ports, certs, rundir):
     conf = common(rundir)
     conf.update({"listen": ["127.0.0.1", "::1"], "log_path": rundir + "/log", "auth_verbose": True,
                  "shutdown_clients": True, "auth_penalty": settings.get("_penalty", "no"),
+                 "submission_backend_capabilities": "8BITMIME BURL CHUNKING ENHANCEDSTATUSCODES PIPELINING SIZE",
                  "login_proxy_mask_auth_failures": "imap sieve"})
     conf.update({n: from_dovecot(n, v) for n, v in settings.items() if not n.startswith("_") and n not in NOT_YET})
     conf["passdb"] = passdbs(rundir)
@@ -161,6 +163,8 @@ def bench(folder, port, cert, backend, opt):
             "imap": {"port": port("imap"), "address": both}, "imaps": {"port": port("imaps"), "address": both, "ssl": True}}},
         "pop3-login": {**bench_service(opt), "inet_listener": {
             "pop3": {"port": port("pop3"), "address": both}, "pop3s": {"port": 0}}},
+        "submission-login": {**bench_service(opt), "inet_listener": {
+            "submission": {"port": port("submission"), "address": both}, "submissions": {"port": 0}}},
         "managesieve-login": {**bench_service(opt), "inet_listener": {"sieve": {"port": port("sieve"), "address": both}}}}
     libconfig.write(folder + "/postern.conf", conf)
     return [binary(), "-F", "-c", folder + "/postern.conf"]

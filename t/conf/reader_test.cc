@@ -21,7 +21,6 @@ TEST(Reader, TheSampleParses) {
   EXPECT_EQ(loaded.errors, Texts{});
   EXPECT_EQ(loaded.warnings, (Texts{
       fmt::format("x.conf:52: passdb 2.args: unused_key in {} is not used", data_file("postern-sql.conf.ext")),
-      "x.conf:2: protocols: protocol submission is not supported yet",
       "x.conf:2: protocols: protocol lmtp is not supported yet",
       "x.conf:45: auth_cache_size = \"16 M\": has no effect in this version"}));
 }
@@ -60,7 +59,7 @@ TEST(Reader, TheSamplesServices) {
   EXPECT_EQ(pop3.user, "posternlogin");
   ASSERT_EQ(pop3.inet_listeners.size(), 2u);
   EXPECT_EQ(pop3.inet_listeners[1].port, 995);
-  EXPECT_FALSE(c.service("submission-login")->enabled);
+  EXPECT_TRUE(c.service("submission-login")->enabled);
   EXPECT_EQ(c.service("lmtp")->unix_listeners[0].mode, 0660);
   EXPECT_EQ(c.service("imap")->executable, "/usr/lib/dovecot/imap");
   EXPECT_EQ(c.service("auth")->process_limit, 1);

@@ -23,6 +23,10 @@ inline BackPlan back_plan(uint8_t a, uint8_t b) {
   plan.pipelining = (b & 1) != 0;
   plan.trusted = (b & 2) != 0;
   plan.client_asked_capabilities = (b & 4) != 0;
+  plan.authenticate = (b & 32) == 0;
+  plan.hostname = "mx.example.org";
+  plan.login_name = "alice+x";
+  plan.from_front = {{"PROTO", "ESMTP"}, {"HELO", "laptop"}};
   plan.mechanism = kMechanisms[(b >> 3) % kMechanisms.size()];
   plan.forward.session = "sid";
   plan.forward.remote = {*IpAddress::parse("192.0.2.7"), 1234};

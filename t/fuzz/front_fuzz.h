@@ -21,6 +21,8 @@ class FrontSession {
     settings_.max_line = 200;
     settings_.max_literal = 300;
     settings_.max_sasl = 300;
+    settings_.hostname = "mx.example.org";
+    settings_.extensions = {"8BITMIME", "BINARYMIME", "BURL", "SIZE"};
     settings_.id_retain = true;
     settings_.id_log = "*";
     settings_.sieve = {"fuzz", "fileinto", "mailto", ""};

@@ -17,6 +17,8 @@ FUZZ_TARGETS = \
   %D%/sieve_back_fuzz \
   %D%/sieve_front_fuzz \
   %D%/smtp_fuzz \
+  %D%/submission_back_fuzz \
+  %D%/submission_front_fuzz \
   %D%/text_fuzz
 
 AM_DEFAULT_SOURCE_EXT = .cc

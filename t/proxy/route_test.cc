@@ -4,6 +4,7 @@
 
 #include "proto/imap/protocol.h"
 #include "proto/pop3/protocol.h"
+#include "proto/smtp/submission.h"
 
 namespace postern {
 namespace {
@@ -94,6 +95,25 @@ TEST(Route, NamesTheFieldThatIsWrong) {
   EXPECT_EQ(error_of({{"proxy", ""}, {"host", "::1"}, {"hostip", "::2"}}), "host and hostip are different addresses: ::1 and ::2");
   EXPECT_EQ(error_of({{"proxy", ""}, {"host", "::1"}, {"source_ip", "127.0.0.1"}}),
             "source_ip 127.0.0.1 and destination ::1 are of different families");
+}
+
+// SUB-46
+TEST(Route, SkipsTheLoginWhereTheProtocolCan) {
+  const FieldList fields{{"proxy", ""}, {"host", "::1"}, {"proxy_noauth", ""}};
+  AuthReply reply = reply_with(fields);
+  reply.password.reset();
+  const auto r = route_of<ProxyRoute>(std::move(reply), kSubmission);
+  EXPECT_FALSE(r.authenticate);
+  EXPECT_EQ(r.port, 587);
+  EXPECT_TRUE(route_of<ProxyRoute>(reply_with(fields)).authenticate);
+  AuthReply imap_reply = reply_with(fields);
+  imap_reply.password.reset();
+  EXPECT_FALSE(route_from(std::move(imap_reply), imap::kImap, "PLAIN"));
+}
+
+// GEN-11
+TEST(Route, TakesTheSubmissionPortWithImplicitTls) {
+  EXPECT_EQ(route_of<ProxyRoute>(reply_with({{"proxy", ""}, {"host", "::1"}, {"ssl", "yes"}}), kSubmission).port, 465);
 }
 
 TEST(Route, NeedsAPassword) {

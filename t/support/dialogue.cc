@@ -90,10 +90,18 @@ std::vector<FrontSettings::Mechanism> mechanisms(std::string_view value) {
   return out;
 }
 
+std::vector<std::string> words(std::string_view value) {
+  const auto views = split_words(value);
+  return {views.begin(), views.end()};
+}
+
 using SetKey = void (*)(Dialogue&, const std::string&);
 
 const std::map<std::string_view, SetKey> kFrontKeys{
     {"greeting", [](Dialogue& d, const std::string& v) { d.settings.greeting = v; }},
+    {"hostname", [](Dialogue& d, const std::string& v) { d.settings.hostname = v; }},
+    {"extensions", [](Dialogue& d, const std::string& v) { d.settings.extensions = words(v); }},
+    {"max_mail_size", [](Dialogue& d, const std::string& v) { d.settings.max_mail_size = number(v); }},
     {"capability", [](Dialogue& d, const std::string& v) { d.settings.capability = v; }},
     {"literal_minus", [](Dialogue& d, const std::string& v) { d.settings.literal_minus = is_yes(v); }},
     {"id_send", [](Dialogue& d, const std::string& v) { d.settings.id_send = v; }},
@@ -131,8 +139,18 @@ void add_forward(Dialogue& d, const std::string& value) {
   d.plan.forward.forward.emplace_back(value.substr(0, equals), value.substr(std::min(equals + 1, value.size())));
 }
 
+void add_told(Dialogue& d, const std::string& value) {
+  const size_t equals = std::min(value.find('='), value.size());
+  set_fact(d.plan.from_front, value.substr(0, equals), value.substr(std::min(equals + 1, value.size())));
+}
+
 const std::map<std::string_view, SetKey> kBackKeys{
     {"user", [](Dialogue& d, const std::string& v) { d.plan.user = v; }},
+    {"hostname", [](Dialogue& d, const std::string& v) { d.plan.hostname = v; }},
+    {"authenticate", [](Dialogue& d, const std::string& v) { d.plan.authenticate = is_yes(v); }},
+    {"login_name", [](Dialogue& d, const std::string& v) { d.plan.login_name = v; }},
+    {"told", add_told},  // NAME=VALUE, may repeat: Front::told_to_back()
+    {"local_name", [](Dialogue& d, const std::string& v) { d.plan.forward.local_name = v; }},
     {"master", [](Dialogue& d, const std::string& v) { d.plan.master = v; }},
     {"password", [](Dialogue& d, const std::string& v) { d.plan.password = SecretString(v); }},
     {"mechanism", [](Dialogue& d, const std::string& v) { d.plan.mechanism = v; }},

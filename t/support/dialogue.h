@@ -23,13 +23,13 @@
 // front:
 //   ! auth MECH [INITIAL]              "" when it is empty
 //   ! response DATA   ! abort          ! refused MECH|- attempt|free REASON
-//   ! forwarded KEY=VALUE ...          remote_ip remote_port local_ip local_port ttl session forward.NAME client_id
+//   ! forwarded KEY=VALUE ...          remote_ip remote_port local_ip local_port ttl session local_name forward.NAME client_id
 //   ! bye REASON                       Farewell
 //   = answer KIND [TEXT]               an AnswerKind; BackendAccepted: TEXT is the backend's line
 //   = with capabilities|referral ...   more of the next answer; referral USER MECH HOST PORT
 //   = tls   = facts [tls_available] [tls_active] [secured] [trusted]
-//   = notice TEXT   = goodbye TEXT   = unavailable TEXT (goodbye with a temporary condition)
-//   ? asked_capabilities yes|no
+//   = notice TEXT   = goodbye TEXT   = unavailable TEXT, = shutdown TEXT, = crowded TEXT (a goodbye for that reason)
+//   ? asked_capabilities yes|no       ? to_back NAME=VALUE ...
 // back:
 //   ! accepted LINE   ! capabilities LIST   ! failed CLASS LOG-TEXT   ! reply TEXT, ! reply+code, ! reply+always
 //   = tls             ? state WORDS         ? waiting WORD

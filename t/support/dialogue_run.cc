@@ -1,4 +1,5 @@
 #include <array>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -85,6 +86,11 @@ constexpr std::array<std::string_view, static_cast<size_t>(AnswerKind::kCount)> 
 constexpr std::array<std::string_view, static_cast<size_t>(FailureClass::kCount)> kClassNames{
     "Auth", "AuthTempFail", "Connect", "Protocol", "Remote", "RemoteConfig", "RemoteRefusal", "Internal", "InternalConfig"};
 
+const std::map<std::string_view, Parting> kPartings{{"goodbye", Parting::Idle},
+                                                    {"shutdown", Parting::ShuttingDown},
+                                                    {"crowded", Parting::Crowded},
+                                                    {"unavailable", Parting::Unavailable}};
+
 std::string quoted_if_empty(std::string_view text) { return text.empty() ? "\"\"" : std::string(text); }
 
 std::string describe(const ForwardedFacts& facts) {
@@ -101,6 +107,7 @@ std::string describe(const ForwardedFacts& facts) {
   add("local_port", facts.local_port, number);
   add("ttl", facts.ttl, number);
   add("session", facts.session, text);
+  add("local_name", facts.local_name, text);
   for (const auto& [name, value] : facts.forward) out += " forward." + name + "=" + value;
   if (!facts.client_id.empty()) out += " client_id=" + facts.client_id;
   return out;
@@ -134,8 +141,8 @@ class FrontSubject : public Subject {
       set_facts(rest);
     } else if (word == "notice") {
       front_->notice(rest, out);
-    } else if (word == "goodbye" || word == "unavailable") {
-      front_->goodbye(rest, word == "unavailable", out);
+    } else if (const auto parting = kPartings.find(word); parting != kPartings.end()) {
+      front_->goodbye(rest, parting->second, out);
       mood_ = Mood::Gone;
     } else {
       return false;
@@ -145,7 +152,10 @@ class FrontSubject : public Subject {
   }
 
   std::string state(std::string_view word) const override {
-    return word == "asked_capabilities" ? (front_->asked_capabilities() ? "yes" : "no") : "unknown";
+    if (word == "asked_capabilities") return front_->asked_capabilities() ? "yes" : "no";
+    std::string told;
+    for (const auto& [name, value] : front_->told_to_back()) told += (told.empty() ? "" : " ") + name + "=" + value;
+    return word == "to_back" ? told : "unknown";
   }
 
  private:

@@ -6,7 +6,7 @@ BUILD_PACKAGES="g++ make autoconf automake pkg-config libevent-dev libssl-dev li
   libgsasl-dev libsodium-dev libsoci-dev libboost-dev libsqlite3-dev libseccomp-dev nlohmann-json3-dev"
 SERVER_PACKAGES="dovecot-core dovecot-imapd dovecot-pop3d openssl curl python3 procps"
 TEST_PACKAGES="libgtest-dev alpine mutt mandoc util-linux fetchmail isync getmail6 fail2ban
-  dovecot-managesieved dovecot-sieve sieve-connect"
+  dovecot-managesieved dovecot-sieve sieve-connect postfix swaks libnet-ssleay-perl msmtp"
 CYRUS_PACKAGES="cyrus-common cyrus-imapd cyrus-pop3d sasl2-bin"
 
 say() { printf '\n== %s\n' "$*"; }
@@ -33,6 +33,14 @@ units_of() {
   case $1 in
     dovecot-core) echo dovecot.service dovecot.socket ;;
     fail2ban) echo fail2ban.service ;;
+    postfix) echo postfix.service ;;
+  esac
+}
+
+# Answers to what packages would ask, before they come: a Postfix without a configuration does not start.
+preseed() {
+  case " $* " in
+    *" postfix "*) echo "postfix postfix/main_mailer_type select No configuration" | as_root debconf-set-selections ;;
   esac
 }
 
@@ -47,6 +55,8 @@ install_packages() {
   [ -z "$units" ] || [ ! -d /run/systemd/system ] || systemd=yes
   # shellcheck disable=SC2086  # a list of words
   [ $systemd = no ] || as_root systemctl -q mask --runtime $units
+  # shellcheck disable=SC2086  # a list of words
+  preseed $wanted
   # shellcheck disable=SC2086  # a list of words
   apt update >/dev/null && apt install --no-install-recommends $wanted >/tmp/postern-apt.$$ 2>&1
   status=$?

@@ -31,7 +31,7 @@ class ImapFront final : public Front {
   void on_tls(FrontOutput&) override { scanner_.restart(); }
   void set_facts(const ConnectionFacts& facts) override { facts_ = facts; }
   void notice(std::string_view text, FrontOutput& out) override;
-  void goodbye(std::string_view text, bool unavailable, FrontOutput& out) override;
+  void goodbye(std::string_view text, Parting why, FrontOutput& out) override;
   bool asked_capabilities() const override { return asked_capabilities_; }
 
  private:
@@ -153,8 +153,8 @@ void ImapFront::answer(const Answer& answer, FrontOutput& out) {
 
 void ImapFront::notice(std::string_view text, FrontOutput& out) { ((out.send += "* OK ") += text) += "\r\n"; }
 
-void ImapFront::goodbye(std::string_view text, bool unavailable, FrontOutput& out) {
-  (((out.send += "* BYE ") += unavailable ? "[UNAVAILABLE] " : "") += text) += "\r\n";
+void ImapFront::goodbye(std::string_view text, Parting why, FrontOutput& out) {
+  (((out.send += "* BYE ") += why == Parting::Unavailable ? "[UNAVAILABLE] " : "") += text) += "\r\n";
 }
 
 // --- what the scanner tells ----------------------------------------------------

@@ -120,8 +120,8 @@ class Pop3Front : public Front {
   }
   void set_facts(const ConnectionFacts& facts) override { facts_ = facts; }
   void notice(std::string_view, FrontOutput&) override {}
-  void goodbye(std::string_view text, bool unavailable, FrontOutput& out) override {
-    out.send += unavailable ? "-ERR [SYS/TEMP] " : "-ERR ";
+  void goodbye(std::string_view text, Parting why, FrontOutput& out) override {
+    out.send += why == Parting::Unavailable ? "-ERR [SYS/TEMP] " : "-ERR ";
     out.send += printable(text, kMaxReply) + "\r\n";
     phase_ = Phase::Over;
   }

@@ -52,8 +52,8 @@ class SieveFront : public Front {
   }
   void set_facts(const ConnectionFacts& facts) override { facts_ = facts; }
   void notice(std::string_view, FrontOutput&) override {}
-  void goodbye(std::string_view text, bool unavailable, FrontOutput& out) override {
-    append_status(out.send, "BYE", unavailable ? "TRYLATER" : "", text);
+  void goodbye(std::string_view text, Parting why, FrontOutput& out) override {
+    append_status(out.send, "BYE", why == Parting::Unavailable ? "TRYLATER" : "", text);
     phase_ = Phase::Over;
   }
 

@@ -43,7 +43,7 @@ class Postern:
         self.name = name
         self.conf = self.folder + "/postern.conf"
         self.log = self.folder + "/log"
-        self.imap, self.imaps, self.pop3, self.pop3s = (world.free_port() for _ in range(4))
+        self.imap, self.imaps, self.pop3, self.pop3s, self.submission, self.submissions = (world.free_port() for _ in range(6))
         self.process = None
         ca, cert, key = world.certificates()
         adapter.hand_over(self.log)
@@ -56,7 +56,8 @@ class Postern:
             file = users_file(name + "/users", users)
             self.settings["passdb"] = ({"driver": "passwd-file", "args": file},)
         self.settings["service"] = adapter.listeners(
-            {"imap": self.imap, "imaps": self.imaps, "pop3": self.pop3, "pop3s": self.pop3s}, False)
+            {"imap": self.imap, "imaps": self.imaps, "pop3": self.pop3, "pop3s": self.pop3s, "submission": self.submission,
+             "submissions": self.submissions}, False)
         self.set(**settings)
 
     def set(self, **settings):
@@ -77,7 +78,7 @@ class Postern:
     def ready(self):
         if self.process.poll() is not None:
             raise AssertionError("postern ended with %d: %s" % (self.process.returncode, self.output()))
-        return world.listening(self.imap) and world.listening(self.pop3)
+        return all(world.listening(port) for port in (self.imap, self.pop3, self.submission))
 
     def output(self):
         return world.read(self.folder + "/out") + world.read(self.log)

@@ -30,7 +30,7 @@ class Dovecot:
     def __init__(self, name, names, masters=(), address="127.0.0.1"):
         self.name, self.names, self.masters, self.address = name, names, masters, address
         self.folder = world.folder(name)
-        self.imap, self.imaps, self.pop3, self.pop3s, self.sieve = (world.free_port() for _ in range(5))
+        self.imap, self.imaps, self.pop3, self.pop3s, self.sieve, self.sasl = (world.free_port() for _ in range(6))
         self.process = None
         world.folder(name + "/run")
         world.write(name + "/users", "".join("%s:{PLAIN}%s::::::\n" % (n, PASSWORD) for n in names))
@@ -65,6 +65,7 @@ class Dovecot:
                 service, listener(service, clear, False), listener(service + "s", tls, True), jail)
         if os.path.exists(SIEVE_LOGIN):
             out += "protocols = $protocols sieve\nservice managesieve-login {\n%s%s}\n" % (listener("sieve", self.sieve, False), jail)
+        out += "service auth {\n%s}\n" % listener("sasl", self.sasl, False)  # for a Postfix
         if jail:
             out += "".join("service %s {\n%s}\n" % (s, jail) for s in ("anvil", "stats"))
         return out
