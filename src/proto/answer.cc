@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "base/rows.h"
+
 namespace postern {
 
 namespace {
@@ -27,12 +29,7 @@ constexpr std::array<ClassRow, static_cast<size_t>(FailureClass::kCount)> kClass
     {FailureClass::InternalConfig, false, AnswerKind::BackendUnavailable},
 }};
 
-constexpr bool rows_are_in_order() {
-  for (size_t i = 0; i < kClasses.size(); ++i)
-    if (static_cast<size_t>(kClasses[i].what) != i) return false;
-  return true;
-}
-static_assert(rows_are_in_order());
+static_assert(rows_stand_in_order(kClasses, &ClassRow::what));
 
 const ClassRow& row_of(FailureClass what) { return kClasses[static_cast<size_t>(what)]; }
 

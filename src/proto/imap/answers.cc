@@ -2,6 +2,7 @@
 #include <array>
 
 #include "base/base64.h"
+#include "base/rows.h"
 #include "base/text.h"
 #include "proto/imap/front.h"
 #include "proto/imap/strings.h"
@@ -142,12 +143,7 @@ constexpr std::array<Row, static_cast<size_t>(AnswerKind::kCount)> kRows{{
     {AnswerKind::InternalFailure, internal_failure, "Internal login failure"},
 }};
 
-constexpr bool rows_are_in_order() {
-  for (size_t i = 0; i < kRows.size(); ++i)
-    if (static_cast<size_t>(kRows[i].kind) != i) return false;
-  return true;
-}
-static_assert(rows_are_in_order());
+static_assert(rows_stand_in_order(kRows, &Row::kind));
 
 }  // namespace
 
