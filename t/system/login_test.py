@@ -113,6 +113,29 @@ def a_backend_nobody_vouches_for_is_tried_once():
     postern.stop()
 
 
+def resumed(postern, version, *session_file):
+    argv = ["openssl", "s_client", "-connect", "127.0.0.1:%d" % postern.imaps, "-ign_eof", version, *session_file]
+    said = clients.run(argv, "a LOGOUT\r\n").stdout  # until we close: in TLS 1.3 the ticket comes after the handshake
+    return "Reused, TLSv1" in said
+
+
+@test
+def a_tls_session_is_resumed_at_every_worker():
+    """ARCHITECTURE 7: the keys of tickets are the same in all processes, and after a reload."""
+    two = {"service_count": 0, "process_min_avail": 2, "process_limit": 2}
+    postern = daemon.Postern("tickets", {"alice": backend.fields()})
+    postern.set(service={"imap-login": two})
+    postern.start()
+    file = world.path("ticket")
+    for version in ("-tls1_2", "-tls1_3"):
+        expect(not resumed(postern, version, "-sess_out", file), "a new session")
+        for _ in range(6):
+            expect(resumed(postern, version, "-sess_in", file), "whoever takes the connection knows the key: " + version)
+    postern.reload_and_wait()
+    expect(resumed(postern, "-tls1_3", "-sess_in", file), "after a reload")
+    postern.stop()
+
+
 @test
 def login_as_master_user():
     reads("proxied", "Hello dave")
