@@ -12,6 +12,7 @@ from tap import Skip, contains, expect, test
 TOKEN = "t" * 16384
 BACKEND_TLS = {"plain": ("submission", []), "starttls": ("submission", ["starttls=yes"]), "implicit": ("submissions", ["ssl=yes"])}
 MECHANISMS = "plain login cram-md5 scram-sha-256 xoauth2 oauthbearer"
+PROTOCOLS = ["imap", "pop3", "submission"]
 MESSAGE = "From: alice@example.org\r\nTo: bob@example.org\r\nSubject: Hello\r\n\r\n%s\r\n"
 b64 = lambda text: base64.b64encode(text.encode()).decode()
 
@@ -135,7 +136,7 @@ def set_up():
         for tls, (port, fields) in BACKEND_TLS.items():
             users["to-" + tls] = ["proxy=y", "host=localhost", "hostip=127.0.0.1", "port=%d" % getattr(backend, port), "destuser=alice",
                                   "pass=" + dovecot.PASSWORD, *fields]
-    proxy = daemon.Postern("proxy", users, disable_plaintext_auth=False, auth_mechanisms=MECHANISMS.split(), login_proxy_max_reconnects=0,
+    proxy = daemon.Postern("proxy", users, protocols=PROTOCOLS, disable_plaintext_auth=False, auth_mechanisms=MECHANISMS.split(), login_proxy_max_reconnects=0,
                            login_trusted_networks=["127.77.0.0/16"])
     proxy.settings["passdb"] += ({"driver": "passwd-file", "args": tokens},)
     relay = {"submission_relay_host": "localhost", "submission_relay_port": backend.relay, "submission_relay_trusted": True} if backend else {}
@@ -241,7 +242,7 @@ def users_without_proxy_go_to_the_relay_host():
 @test
 def without_a_relay_host_they_cannot_log_in():
     users = {"relayed": []}
-    alone = daemon.Postern("alone", users, disable_plaintext_auth=False).start()
+    alone = daemon.Postern("alone", users, protocols=PROTOCOLS, disable_plaintext_auth=False).start()
     answer = Smtp(alone.submission).plain("relayed")
     expect(answer == "454 4.7.0 Account is temporarily unavailable.", answer)
     alone.wait_line("User relayed has no field proxy, and submission_relay_host is not set")
@@ -269,7 +270,7 @@ def what_says_nothing_of_the_password_is_passed_on():
 
 @test
 def the_operator_may_show_refusals():
-    shown = daemon.Postern("shown", {n: stubs[n].fields() for n in REFUSALS}, disable_plaintext_auth=False, login_proxy_mask_auth_failures=["imap"]).start()
+    shown = daemon.Postern("shown", {n: stubs[n].fields() for n in REFUSALS}, protocols=PROTOCOLS, disable_plaintext_auth=False, login_proxy_mask_auth_failures=["imap"]).start()
     client = Smtp(shown.submission)
     expect(client.plain("nouser") == "535 5.1.1 No such user here", "one line")
     client.send("AUTH PLAIN %s\r\n" % b64("\0badpass\0" + PASSWORD))

@@ -78,7 +78,8 @@ class Postern:
     def ready(self):
         if self.process.poll() is not None:
             raise AssertionError("postern ended with %d: %s" % (self.process.returncode, self.output()))
-        return all(world.listening(port) for port in (self.imap, self.pop3, self.submission))
+        ports = {"imap": self.imap, "pop3": self.pop3, "submission": self.submission}
+        return all(world.listening(ports[p]) for p in self.settings["protocols"] if p in ports)
 
     def output(self):
         return world.read(self.folder + "/out") + world.read(self.log)
