@@ -124,6 +124,16 @@ def a_large_token_goes_to_the_backend():
 
 
 @test
+def a_token_of_16_kib_over_pop3():
+    client = Pop3(proxy.pop3)
+    answer = client.command("AUTH XOAUTH2 " + b64("user=nobody\1auth=Bearer %s\1\1" % TOKEN))
+    if answer.startswith("+ "):  # the error document (RFC 7628 section 3.2.3)
+        answer = client.command("AQ==")
+    expect(answer.startswith("-ERR [AUTH]"), answer)
+    client.close()
+
+
+@test
 def a_token_longer_than_allowed():
     client = Imap(proxy.imaps, tls=True)
     client.send("a AUTHENTICATE XOAUTH2 " + "A" * 40000 + "\r\n")
