@@ -15,6 +15,8 @@ enum class LogLevel : uint8_t { Debug, Info, Warning, Error, Fatal, Panic, kCoun
 // "Debug", "Info" ... as they stand in a line (DECISIONS section 7).
 std::string_view name_of(LogLevel level);
 
+inline constexpr std::string_view kLogLineFormat = "%$: %s";
+
 // One event about a session or a request: what people read, and the same facts for machines.
 struct LogEvent {
   LogLevel level = LogLevel::Info;
@@ -22,7 +24,14 @@ struct LogEvent {
   std::string_view message;   // the line without its elements
   std::string_view elements;  // "user=<x>, method=PLAIN, ..."; may be empty
   std::vector<std::pair<std::string_view, std::string_view>> facts;  // JSON members beside them
+  std::string_view format = kLogLineFormat;  // login_log_format: how message and elements make the text line
 };
+
+// The line of an event (LOG-1): `format` with %$ and %s (2.4: %{message} and %{elements}) filled in and %% for a percent
+// sign. Without elements the line is the message alone.
+std::string line_of(const LogEvent& event);
+// What is wrong with such a format; empty when nothing is.
+std::string log_format_problem(std::string_view format);
 
 class LogSink {
  public:

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/log.h"
+#include "conf/log_elements.h"
+
 namespace postern {
 namespace {
 
@@ -56,6 +59,7 @@ void read_listeners(const Node& node, ServiceSettings& service, Problems& proble
 void read_service(const Node& node, const ServiceRow& row, const Settings& settings, ServiceSettings& service,
                   Problems& problems) {
   service = stock_service(row, settings);
+  service.where = node.where;
   std::vector<const Node*> unknown;
   for (const Node* other : read_keys(node, service_keys(), service, problems)) {
     if (other->name == "inet_listener" || other->name == "unix_listener")
@@ -119,6 +123,14 @@ void drop_tls_listeners(Configuration& configuration) {
   }
 }
 
+// Settings that are little languages: what the row's limits cannot say.
+std::string syntax_problem(Key key, const SettingValue& value) {
+  if (key == Key::login_log_format) return log_format_problem(std::get<std::string>(value));
+  if (key != Key::login_log_format_elements) return {};
+  const auto elements = parse_log_elements(std::get<std::string>(value));
+  return elements ? std::string() : elements.error();
+}
+
 }  // namespace
 
 void unknown_name(const Node& node, const std::vector<std::string_view>& known, Problems& problems) {
@@ -142,6 +154,7 @@ std::vector<const Node*> group_elements(const Node& node, Problems& problems) {
 
 void read_setting(const Node& node, Key key, std::vector<std::pair<uint16_t, SettingValue>>& values, Problems& problems) {
   Result<SettingValue> value = parse_value(row_of(key), node);
+  if (const std::string wrong = value ? syntax_problem(key, *value) : ""; !wrong.empty()) value = Error(wrong);
   if (value)
     values.emplace_back(static_cast<uint16_t>(key), std::move(*value));
   else

@@ -80,6 +80,7 @@ struct ServiceSettings {
   std::vector<InetListener> inet_listeners;
   std::vector<UnixListener> unix_listeners;
   bool enabled = true;    // its word stands in `protocols`, or it is internal
+  std::string where;      // "FILE:LINE" of its block, for errors found after reading; not sent to children, no difference at a reload
   auto fields() {
     return std::tie(name, protocol, executable, user, group, chroot, process_min_avail, process_limit, client_limit,
                     service_count, idle_kill, vsz_limit, inet_listeners, unix_listeners, enabled);

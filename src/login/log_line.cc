@@ -2,6 +2,9 @@
 
 #include <unistd.h>
 
+#include <iterator>
+#include <utility>
+
 #include "base/text.h"
 
 namespace postern {
@@ -44,88 +47,33 @@ void put_mail_pid(const ClientInfo& c, std::string& out) {
   if (c.mail_pid != 0) out += std::to_string(c.mail_pid);
 }
 
+using Put = void (*)(const ClientInfo&, std::string& out);
+// In the order of LogVariable.
+constexpr Put kPuts[] = {put_user, put_local_part, put_domain, put_service, put_mechanism, put_rip, put_lip, put_rport, put_lport, put_real_rip,
+                         put_real_lip, put_secured, put_session, put_pid, put_local_name, put_client_id, put_mail_pid};
+static_assert(std::size(kPuts) == static_cast<size_t>(LogVariable::kCount));
+
 }  // namespace
 
-struct LogElements::Known {
-  std::string_view short_name, name;
-  Variable put;
-  bool is_user = false;
-};
-
-const LogElements::Known* LogElements::find(std::string_view name) {
-  static constexpr Known kKnown[] = {
-      {"u", "user", put_user, true},
-      {"n", "username", put_local_part, true},
-      {"d", "domain", put_domain, false},
-      {"s", "service", put_service, false},
-      {"", "protocol", put_service, false},
-      {"m", "mech", put_mechanism, false},
-      {"", "mechanism", put_mechanism, false},
-      {"r", "rip", put_rip, false},
-      {"", "remote_ip", put_rip, false},
-      {"l", "lip", put_lip, false},
-      {"", "local_ip", put_lip, false},
-      {"b", "rport", put_rport, false},
-      {"", "remote_port", put_rport, false},
-      {"a", "lport", put_lport, false},
-      {"", "local_port", put_lport, false},
-      {"", "real_rip", put_real_rip, false},
-      {"", "real_lip", put_real_lip, false},
-      {"c", "secured", put_secured, false},
-      {"", "session", put_session, false},
-      {"p", "pid", put_pid, false},
-      {"", "local_name", put_local_name, false},
-      {"", "client_id", put_client_id, false},
-      // The process of a local mail program; proxied sessions have none.
-      {"e", "mail_pid", put_mail_pid, false},
-  };
-  for (const Known& k : kKnown)
-    if (k.name == name || (!k.short_name.empty() && k.short_name == name)) return &k;
-  return nullptr;
-}
-
 Result<LogElements> LogElements::compile(std::string_view format) {
+  auto elements = parse_log_elements(format);
+  if (!elements) return Error("login_log_format_elements: " + elements.error());
   LogElements out;
-  for (std::string_view word : split_words(format)) {
-    Element element;
-    Part part;
-    while (!word.empty()) {
-      const size_t percent = word.find('%');
-      part.literal += word.substr(0, percent);
-      if (percent == std::string_view::npos) break;
-      word.remove_prefix(percent + 1);
-      if (word.starts_with('%')) {
-        part.literal += '%';
-        word.remove_prefix(1);
-        continue;
-      }
-      const size_t close = word.starts_with('{') ? word.find('}') : std::string_view::npos;
-      const std::string_view name = close != std::string_view::npos ? word.substr(1, close - 1) : word.substr(0, 1);
-      const Known* known = find(name);
-      if (known == nullptr) return Error("login_log_format_elements: unknown variable %" + printable(name));
-      word.remove_prefix(close != std::string_view::npos ? close + 1 : name.size());
-      part.variable = known->put;
-      element.always |= known->is_user;
-      element.has_variables = true;
-      element.parts.push_back(std::exchange(part, {}));
-    }
-    if (!part.literal.empty()) element.parts.push_back(std::move(part));
-    out.elements_.push_back(std::move(element));
-  }
+  out.elements_ = std::move(*elements);
   return out;
 }
 
 std::string LogElements::fill(const ClientInfo& client) const {
   std::string out;
   out.reserve(192);
-  for (const Element& element : elements_) {
+  for (const LogElement& element : elements_) {
     const size_t start = out.size();
     if (start > 0) out += ", ";
-    bool said = !element.has_variables || element.always;
-    for (const Part& part : element.parts) {
+    bool said = element.always;
+    for (const LogElement::Part& part : element.parts) {
       out += part.literal;
       const size_t before = out.size();
-      if (part.variable != nullptr) part.variable(client, out);
+      if (part.variable) kPuts[static_cast<size_t>(*part.variable)](client, out);
       said |= out.size() > before;
     }
     if (!said) out.resize(start);

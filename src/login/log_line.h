@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "conf/log_elements.h"
 #include "login/client.h"
 
 namespace postern {
@@ -20,20 +21,7 @@ class LogElements {
   std::string fill(const ClientInfo& client) const;
 
  private:
-  using Variable = void (*)(const ClientInfo&, std::string& out);
-  struct Part {
-    std::string literal;       // before the variable
-    Variable variable = nullptr;
-  };
-  struct Element {
-    std::vector<Part> parts;
-    bool always = false;
-    bool has_variables = false;
-  };
-  struct Known;
-  static const Known* find(std::string_view name);
-
-  std::vector<Element> elements_;
+  std::vector<LogElement> elements_;
 };
 
 }  // namespace postern

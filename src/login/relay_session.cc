@@ -10,10 +10,11 @@
 namespace postern {
 
 RelaySession::RelaySession(Worker& worker, Stream front, Stream back, BackendRef backend, std::string_view prefix, std::string_view elements,
-                           uint64_t in, uint64_t out, Milliseconds spread)
+                           std::string_view log_format, uint64_t in, uint64_t out, Milliseconds spread)
     : worker_(worker),
       relay_(worker.loop(), worker.proxy_world().pool, *this, std::move(front), std::move(back)),
       backend_(std::move(backend)),
+      log_format_(log_format),
       in_(in),
       out_(out),
       spread_ms_(static_cast<uint32_t>(spread.count())) {
@@ -111,7 +112,7 @@ void RelaySession::log_end(std::string_view how, Milliseconds delay) {
   if (held_in > 0) message += ", server output blocked";
   message += ')';
   if (delay.count() > 0) message += fmt::format(" - disconnecting client in {}ms", delay.count());
-  const LogEvent event{LogLevel::Info, backend_ ? "proxy_end" : "disconnect", message, texts_[kElements], {}};
+  const LogEvent event{LogLevel::Info, backend_ ? "proxy_end" : "disconnect", message, texts_[kElements], {}, log_format_};
   log_sink().wants_facts() ? log_with_facts(event, in, out) : log_sink().event(event);
 }
 

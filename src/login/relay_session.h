@@ -19,7 +19,8 @@ class RelaySession final : public Relay::Owner, public DelayedClose {
  public:
   // `backend`: none for a local mail program. `prefix`: "proxy(user,192.0.2.1:143)" or "PROTOCOL(user)<pid>"; `elements` as logged at login. `in` and `out`: bytes written to
   // backend and client before (LOG-11). `spread`: login_proxy_max_disconnect_delay.
-  RelaySession(Worker& worker, Stream front, Stream back, BackendRef backend, std::string_view prefix, std::string_view elements, uint64_t in,
+  RelaySession(Worker& worker, Stream front, Stream back, BackendRef backend, std::string_view prefix, std::string_view elements, std::string_view log_format,
+               uint64_t in,
                uint64_t out, Milliseconds spread);
   ~RelaySession();
 
@@ -59,6 +60,7 @@ class RelaySession final : public Relay::Owner, public DelayedClose {
   Worker& worker_;
   Relay relay_;
   BackendRef backend_;
+  std::string_view log_format_;  // the view's
   PackedTexts<kTexts> texts_;
   uint64_t in_, out_;
   uint32_t spread_ms_;

@@ -403,12 +403,13 @@ void Session::log(LogLevel level, std::string_view event, std::string_view messa
 }
 
 void Session::log_with(std::string_view elements, LogLevel level, std::string_view event, std::string_view message) const {
-  if (!log_sink().wants_facts()) return log_sink().event({level, event, message, elements, {}});
+  if (!log_sink().wants_facts()) return log_sink().event({level, event, message, elements, {}, view_->log_format()});
   const std::string rip = client_.remote.ip.text(), rport = std::to_string(client_.remote.port), lip = client_.local.ip.text(),
                     lport = std::to_string(client_.local.port), host = proxy_ ? proxy_->destination().ip.text() : std::string();
   LogEvent told{level, event, message, elements,
                 {{"user", client_.user}, {"method", client_.mechanism}, {"rip", rip}, {"rport", rport}, {"lip", lip}, {"lport", lport},
-                 {"tls", client_.tls}, {"session", client_.session}}};
+                 {"tls", client_.tls}, {"session", client_.session}},
+                view_->log_format()};
   if (proxy_) told.facts.emplace_back("host", host);
   log_sink().event(told);
 }

@@ -263,7 +263,7 @@ void Session::become_relay(Other other, const std::string& elements) {
   const std::string to_front = out_ + other.leftover;
   SessionStarted told = told_to_state();
   auto relay = std::make_unique<RelaySession>(worker_, std::move(stream_), std::move(other.stream), std::move(other.backend),
-                                              std::move(other.prefix), elements, other.sent, bytes_out_, view_->disconnect_delay);
+                                              std::move(other.prefix), elements, view_->log_format(), other.sent, bytes_out_, view_->disconnect_delay);
   worker_.start_relay(std::move(relay), std::move(told), in_, to_front);
   watch_.stop();
   if (proxy_) proxy_->let_go();

@@ -35,6 +35,8 @@ struct View {
   bool auth_verbose = false;
   size_t max_output = 4096;
 
+  // How message and elements make a line; lives as long as the process.
+  std::string_view log_format() const { return settings.text(Key::login_log_format); }
   bool trusts(const IpAddress& ip) const;
   bool trusts_balancer(const IpAddress& ip) const;
 };

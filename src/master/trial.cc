@@ -9,11 +9,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
 #include "conf/reader.h"
+#include "conf/row.h"
 #include "master/spawn.h"
 #include "role/boot_memfd.h"
 
@@ -63,6 +66,22 @@ int wait_for(pid_t pid) {
   return status;
 }
 
+// A role names a setting that it does not like, "NAME: what is wrong"; here is known where it stands (DECISIONS section 3).
+std::string placed(std::string_view line, const Configuration& c) {
+  const std::string_view name = line.substr(0, line.find(": ")), why = line.substr(name.size());
+  const auto shown = [&](const std::string& where, const std::string& value) {
+    return fmt::format("{}{} = \"{}\"{}", where, name, printable(value, 80), printable(why, 2000));
+  };
+  if (const Key key = find_setting(name); key != Key::kCount && row_of(key).type == RowType::Text) return shown(c.place_of(key), c.settings.text(key));
+  for (const ServiceSettings& s : c.services)
+    if (name == "service." + s.name + ".executable") return shown(s.where + ": ", s.executable);
+  return printable(line, 2000);
+}
+
+void add_once(std::vector<std::string>& list, std::string text) {
+  if (std::find(list.begin(), list.end(), text) == list.end()) list.push_back(std::move(text));
+}
+
 void try_service(const ServiceSettings& service, const TrialRow& trial, const Configuration& configuration, const Environment& environment,
                  Findings& findings) {
   const auto fail = [&](const std::string& why) { findings.errors.push_back(fmt::format("service {}: {}", service.name, why)); };
@@ -84,7 +103,7 @@ void try_service(const ServiceSettings& service, const TrialRow& trial, const Co
   const std::string text = read_all(output.get());
   const int status = wait_for(*pid);
   const bool good = WIFEXITED(status) && WEXITSTATUS(status) == kExitOk;
-  for (std::string_view line : split_words(text, "\n")) (good ? findings.warnings : findings.errors).emplace_back(printable(line, 2000));
+  for (std::string_view line : split_words(text, "\n")) add_once(good ? findings.warnings : findings.errors, placed(line, configuration));
   if (!good && text.empty()) fail(fmt::format("its program failed when it was tried (wait status {:#x})", status));
 }
 

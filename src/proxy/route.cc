@@ -56,6 +56,11 @@ std::string read_time(const std::string& value, Milliseconds& out) {
   return {};
 }
 
+// How often to tell a director (2.3) that the session lives: there is none here to be told.
+std::string read_refresh(Fields&, const std::string& value) {
+  return parse_number(value, UINT32_MAX) ? "" : "not a number of seconds";
+}
+
 std::string read_tls(Fields& f, const std::string& value, bool& which) {
   which = true;
   if (value == "any-cert") f.any_cert = true;
@@ -90,6 +95,7 @@ constexpr Field kFields[] = {
     {"proxy_not_trusted", [](Fields& f, const std::string&) { return f.route.trusted = false, std::string(); }},
     {"proxy_host_immediate_failure_after",
      [](Fields& f, const std::string& v) { return read_time(v, f.route.immediate_failure_after.emplace()); }},
+    {"proxy_refresh", read_refresh},
     {"source_ip", [](Fields& f, const std::string& v) { return read_ip(v, f.route.source); }},
     {"ssl", [](Fields& f, const std::string& v) { return read_tls(f, v, f.implicit_tls); }},
     {"starttls", [](Fields& f, const std::string& v) { return read_tls(f, v, f.starttls); }},

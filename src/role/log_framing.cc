@@ -102,9 +102,7 @@ void append_event_record(std::string& out, const LogEvent& event, bool json) {
     out.append(members).push_back('\n');
     return;
   }
-  std::string text(event.message);
-  if (!event.elements.empty()) text.append(": ").append(event.elements);
-  append_text_record(out, event.level, text);
+  append_text_record(out, event.level, line_of(event));
 }
 
 std::optional<LogBatch> parse_log_batch(std::string_view packet) {

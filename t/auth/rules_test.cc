@@ -96,7 +96,7 @@ TEST(Username, BadSettings) {
   EXPECT_FALSE(UsernameRules::compile(s));
   s = kDefault;
   s.format = "%z";
-  EXPECT_EQ(UsernameRules::compile(s).error(), "auth_username_format: at position 1: unknown variable '%z'");
+  EXPECT_EQ(UsernameRules::compile(s).error(), "auth_username_format: at position 1: unknown variable '%z'; accepted: the %-variables of postern.conf(5)");
   s.format = "%{password}";
   EXPECT_FALSE(UsernameRules::compile(s));
 }

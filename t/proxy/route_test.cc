@@ -90,6 +90,8 @@ TEST(Route, NamesTheFieldThatIsWrong) {
             "Auth service returned invalid source_ip value '1.2.3': not an IP address");
   EXPECT_EQ(error_of({{"proxy", ""}, {"host", "::1"}, {"proxy_timeout", "5 apples"}}),
             "Auth service returned invalid proxy_timeout value '5 apples': unknown unit");
+  EXPECT_EQ(error_of({{"proxy", ""}, {"host", "::1"}, {"proxy_refresh", "5m"}}),
+            "Auth service returned invalid proxy_refresh value '5m': not a number of seconds");
   EXPECT_EQ(error_of({{"proxy", ""}}), "host not given");
   EXPECT_EQ(error_of({{"proxy", ""}, {"host", ""}}), "Auth service returned invalid host value '': empty");
   EXPECT_EQ(error_of({{"proxy", ""}, {"host", "::1"}, {"hostip", "::2"}}), "host and hostip are different addresses: ::1 and ::2");

@@ -104,6 +104,28 @@ TEST(Framing, TextAndEvents) {
   EXPECT_EQ(batch->records[2].content, R"("event":"login","msg":"Login","user":"a","rport":1234,"host":"9")");
 }
 
+// LOG-1: login_log_format. What fills it is not looked at again.
+TEST(Framing, EventsTakeTheFormOfTheirFormat) {
+  LogEvent event;
+  event.message = "Login %s";
+  event.elements = "user=<%$>";
+  EXPECT_EQ(line_of(event), "Login %s: user=<%$>");
+  event.format = "[%s] 100%% %$";
+  EXPECT_EQ(line_of(event), "[user=<%$>] 100% Login %s");
+  event.format = "%{message} (%{elements})";
+  EXPECT_EQ(line_of(event), "Login %s (user=<%$>)");
+  event.elements = "";
+  EXPECT_EQ(line_of(event), "Login %s");
+}
+
+TEST(Framing, AnEventFormatNeedsItsMessage) {
+  EXPECT_EQ(log_format_problem(kLogLineFormat), "");
+  EXPECT_EQ(log_format_problem("%{message}"), "");
+  EXPECT_EQ(log_format_problem("%s"), "lacks %$, the text; accepted: %$ (the text), %s (the elements), %%");
+  EXPECT_EQ(log_format_problem("%$ %x"), "has an unknown variable %x; accepted: %$ (the text), %s (the elements), %%");
+  EXPECT_EQ(log_format_problem("%$ %").substr(0, 25), "has an unknown variable %");
+}
+
 TEST(Framing, WhatALibraryWroteToStderrIsAnError) {
   const auto batch = parse_log_batch("assertion failed\n\nabort\n");
   ASSERT_TRUE(batch);

@@ -149,7 +149,27 @@ def a_template_with_an_unknown_variable():
     complains_of_passdb({"driver": "static", "args": "proxy=y host=%{nonsense}"}, "host", "%{nonsense}")
     status, text = check(fresh(auth_username_format="%{nonsense}"))
     expect(status == CONFIG, text)
-    contains(text, "auth_username_format: at position 1: unknown variable '%{nonsense}'")
+    expect(re.search(r"\.conf:\d+: auth_username_format = \"%\{nonsense\}\": at position 1: unknown variable '%\{nonsense\}'; accepted: ", text), text)
+
+
+# DECISIONS section 3: each with its place and value, also where only a role can judge.
+@test
+def log_templates_with_an_unknown_variable():
+    for name, value, wrong in (("login_log_format_elements", "user=<%u> %{nonsense}", "unknown variable %nonsense; accepted: %{user}, "),
+                               ("login_log_format", "%$ %q", "has an unknown variable %q; accepted: %$"),
+                               ("login_log_format", "%s", "lacks %$, the text; accepted: %$")):
+        status, text = check(fresh(**{name: value}))
+        expect(status == CONFIG and re.search(r"\.conf:\d+: " + re.escape('%s = "%s": %s' % (name, value, wrong)), text), text)
+        expect(text.count(wrong) == 1, text)
+        status, text = check(fresh(local_name=({"name": "a.test", name: value},)))
+        expect(status == CONFIG and re.search(r"\.conf:\d+: .*%s = " % name, text) and wrong in text, text)
+
+
+@test
+def a_mail_program_with_an_unknown_variable():
+    status, text = check(fresh(service={"imap": {"executable": "/bin/true %{nonsense}"}}))
+    expect(status == CONFIG, text)
+    expect(re.search(r"\.conf:\d+: service\.imap\.executable = \"/bin/true %\{nonsense\}\": at position \d+: unknown variable", text), text)
 
 
 @test

@@ -37,6 +37,17 @@ def a_file_and_its_framing():
     postern.stop()
 
 
+# LOG-1
+@test
+def text_and_elements_as_login_log_format_says():
+    postern = make("format", login_log_format="<%s> 100%% %$", login_log_format_elements="user=<%u> port=%a").start()
+    login(postern)
+    elements = "imap-login: Info: <user=<alice>, port=%d> 100%% proxy" % postern.imaps
+    postern.wait_line(re.escape(elements) + r"\(alice,.*\): Started proxying")
+    postern.wait_line(re.escape(elements) + r"\(alice,.*\): Disconnected by")
+    postern.stop()
+
+
 @test
 def reopened_at_usr1():
     postern = make("reopen").start()
