@@ -13,8 +13,8 @@ def trust():
 class Line:
     """A connection on which lines go to and fro."""
 
-    def __init__(self, port, tls=False, source="127.0.0.1", seconds=20):
-        self.socket = socket.create_connection(("127.0.0.1", port), seconds, source_address=(source, 0))
+    def __init__(self, port, tls=False, source="127.0.0.1", source_port=0, seconds=20):
+        self.socket = socket.create_connection(("127.0.0.1", port), seconds, source_address=(source, source_port))
         self.ends = self.socket.getsockname(), self.socket.getpeername()
         self.buffer = b""
         if tls:
