@@ -1,6 +1,7 @@
 #include "role/log_client.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,7 +27,9 @@ void LogClient::event(const LogEvent& event) {
 
 void LogClient::flush() {
   close_batch();
-  if (send_waiting()) report_losses();
+  const bool all = send_waiting();
+  if (waiting_bytes_ > kCalm) wait_for_reader();
+  if (all || waiting_.empty()) report_losses();
 }
 
 void LogClient::attach(Loop& loop) {
@@ -78,8 +81,17 @@ bool LogClient::send_waiting() {
     if (sent < 0) lost_ += packet.lines;  // nobody will ever read it: master and log are gone
     waiting_bytes_ -= packet.bytes.size();
     waiting_.pop_front();
+    patient_ = true;
   }
   return true;
+}
+
+void LogClient::wait_for_reader() {
+  while (patient_ && waiting_bytes_ > kCalm) {
+    pollfd watched{fd_, POLLOUT, 0};
+    if (::poll(&watched, 1, kPatience) <= 0) patient_ = false;
+    send_waiting();
+  }
 }
 
 void LogClient::report_losses() {

@@ -11,8 +11,9 @@
 
 namespace postern {
 
-// Never blocks. What the log process does not take waits, up to kMaxWaiting bytes; what comes on top is
-// lost, counted, and told once there is room.
+// What the log process does not take waits here. Beyond kCalm bytes the writer waits for it, kPatience at most, and then
+// not again until it reads: many sessions may end at once, and their lines are not to fill our memory. Beyond kMaxWaiting
+// bytes lines are lost, counted, and told once there is room.
 class LogClient final : public LogSink {
  public:
   // `fd` stays the caller's. `json`: events as JSON members (log_format).
@@ -30,8 +31,11 @@ class LogClient final : public LogSink {
   void set_json(bool json) { json_ = json; }
   bool wants_facts() const override { return json_; }
   uint64_t lost() const { return lost_; }
+  size_t waiting_bytes() const { return waiting_bytes_; }
 
   static constexpr Milliseconds kBatchDelay{50};
+  static constexpr size_t kCalm = 256 * 1024;
+  static constexpr int kPatience = 20;  // milliseconds
   // A worker whose 10,000 sessions end at once has about 3 MB to say.
   static constexpr size_t kMaxWaiting = 4 * 1024 * 1024;
 
@@ -44,6 +48,7 @@ class LogClient final : public LogSink {
   void end_record(LogLevel level);
   void close_batch();
   bool send_waiting();
+  void wait_for_reader();
   void report_losses();
   static void on_timer(void* self);
 
@@ -54,6 +59,7 @@ class LogClient final : public LogSink {
   Packet batch_;
   std::deque<Packet> waiting_;
   size_t waiting_bytes_ = 0;
+  bool patient_ = true;
   uint64_t lost_ = 0, lost_told_ = 0;
 };
 

@@ -1,6 +1,7 @@
 // Boot memfd, log framing, log client, jail.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -13,6 +14,7 @@
 #include <errno.h>
 
 #include <functional>
+#include <thread>
 
 #include "config.h"
 #include "event/loop.h"
@@ -185,6 +187,11 @@ struct LogPair {
     packet.resize(n > 0 ? static_cast<size_t>(n) : 0);
     return packet;
   }
+  std::string wait() {
+    pollfd watched{reader.get(), POLLIN, 0};
+    ::poll(&watched, 1, -1);
+    return receive();
+  }
   Fd writer, reader;
 };
 
@@ -212,7 +219,26 @@ TEST(LogClient, WithoutALoopNothingWaits) {
   EXPECT_NE(pair.receive(), "");
 }
 
-TEST(LogClient, NeverBlocksCountsAndTellsLosses) {
+TEST(LogClient, WaitsForAReaderThatIsSlow) {
+  LogPair pair;
+  LogClient client(pair.writer.get(), false);
+  const std::string text(4000, 'x');
+  const uint64_t count = 2 * LogClient::kMaxWaiting / text.size();
+  uint64_t read = 0;
+  std::thread reader([&] {
+    while (read < count) {
+      const std::string packet = pair.wait();
+      if (const auto batch = parse_log_batch(packet); batch) read += batch->records.size();
+    }
+  });
+  for (uint64_t i = 0; i < count; ++i) client.line(LogLevel::Info, text);
+  EXPECT_LE(client.waiting_bytes(), LogClient::kCalm);
+  while (client.waiting_bytes() > 0) client.flush();
+  reader.join();
+  EXPECT_EQ(client.lost(), 0u);
+}
+
+TEST(LogClient, WithoutAReaderCountsAndTellsLosses) {
   LogPair pair;
   LogClient client(pair.writer.get(), false);
   const std::string text(4000, 'x');
