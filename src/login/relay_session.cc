@@ -22,7 +22,7 @@ RelaySession::RelaySession(Worker& worker, Stream front, Stream back, BackendRef
 }
 
 RelaySession::~RelaySession() {
-  if (delay_) backend_->cancel(delay_->place);
+  if (over_) backend_->cancel(place_);
   relay_.stop();
 }
 
@@ -48,55 +48,45 @@ void RelaySession::relay_ended(Relay::Side side, const std::string& error) {
 }
 
 void RelaySession::kick(bool one_of_many) {
-  if (delay_) return;
+  if (over_) return;
   relay_.stop();
   relay_.stream(Relay::kBack).close();
   end_back("Disconnected by proxy: Kicked by admin", one_of_many ? &RelaySession::drawn_wait : &RelaySession::paced_wait);
 }
 
 // A mail program takes one client with it, nobody else.
-Milliseconds RelaySession::paced_wait(Delay& delay) {
-  return backend_ ? backend_->lost(this, Milliseconds(spread_ms_), delay.place) : Milliseconds(0);
+Milliseconds RelaySession::paced_wait() {
+  return backend_ ? backend_->lost(this, Milliseconds(spread_ms_), place_) : Milliseconds(0);
 }
 
-Milliseconds RelaySession::drawn_wait(Delay& delay) {
+Milliseconds RelaySession::drawn_wait() {
   if (!backend_) return Milliseconds(0);
   static std::mt19937 chance{std::random_device{}()};
-  return backend_->let_go(this, Milliseconds(std::uniform_int_distribution<uint32_t>(0, spread_ms_)(chance)), delay.place);
+  return backend_->let_go(this, Milliseconds(std::uniform_int_distribution<uint32_t>(0, spread_ms_)(chance)), place_);
 }
 
 // The backend's side has ended, the client's does in its turn.
-void RelaySession::end_back(std::string_view how, Milliseconds (RelaySession::*wait_for)(Delay&)) {
-  auto delay = std::make_unique<Delay>();
-  const Milliseconds wait = (this->*wait_for)(*delay);
+void RelaySession::end_back(std::string_view how, Milliseconds (RelaySession::*wait_for)()) {
+  const Milliseconds wait = (this->*wait_for)();
   log_end(how, wait);
   if (wait.count() == 0) return worker_.bury(*this);
-  delay_ = std::move(delay);
-  delay_->watch.start(
-      worker_.loop(), relay_.stream(Relay::kFront).fd(), EV_READ,
-      [](evutil_socket_t, short, void* self) { static_cast<RelaySession*>(self)->discard_client_input(); }, this);
+  over_ = true;
+  relay_.discard(Relay::kFront);
 }
 
-// ALG-5: what the client sends now has nowhere to go; when he leaves, so do we.
-void RelaySession::discard_client_input() {
-  const IoResult r = relay_.stream(Relay::kFront).read(worker_.buffer(), RelayPool::kBuffer);
-  if (r.state == IoState::Done || r.state == IoState::WantRead || r.state == IoState::WantWrite) return;
-  delay_->watch.stop();
-  backend_->cancel(delay_->place);
-  delay_.reset();
-  worker_.bury(*this);
+// When he leaves before his turn, so do we.
+void RelaySession::discarded_ended() {
+  backend_->cancel(place_);
+  close_now();
 }
 
 void RelaySession::close_now() {
-  delay_.reset();
+  over_ = false;
   worker_.bury(*this);
 }
 
 void RelaySession::close_by_proxy(std::string_view why) {
-  if (delay_) {
-    backend_->cancel(delay_->place);
-    return close_now();
-  }
+  if (over_) return discarded_ended();
   relay_.stop();
   if (backend_) backend_->session_ended();
   log_end(fmt::format("Disconnected by proxy: {}", why), Milliseconds(0));

@@ -34,7 +34,7 @@ class RelaySession final : public Relay::Owner, public DelayedClose {
   // processes have the others, so the time is drawn by lot.
   void kick(bool one_of_many);
   // The session has ended; its client only waits for his turn.
-  bool is_over() const { return delay_ != nullptr; }
+  bool is_over() const { return over_; }
   // StateClient::started(), to be kept.
   void keep_record(std::string_view record) { texts_.assign({texts_[kPrefix], texts_[kElements], record}); }
   std::string_view record() const { return texts_[kRecord]; }
@@ -43,17 +43,12 @@ class RelaySession final : public Relay::Owner, public DelayedClose {
 
  private:
   enum Text : uint8_t { kPrefix, kElements, kRecord, kTexts };
-  // Waiting for its place in the spread after the backend has gone.
-  struct Delay {
-    Backend::Place place;
-    Watch watch;
-  };
   void relay_ended(Relay::Side side, const std::string& error) override;
+  void discarded_ended() override;
   void close_now() override;
-  void discard_client_input();
-  void end_back(std::string_view how, Milliseconds (RelaySession::*wait)(Delay&));
-  Milliseconds paced_wait(Delay& delay);
-  Milliseconds drawn_wait(Delay& delay);
+  void end_back(std::string_view how, Milliseconds (RelaySession::*wait_for)());
+  Milliseconds paced_wait();
+  Milliseconds drawn_wait();
   void log_end(std::string_view how, Milliseconds delay);
   void log_with_facts(LogEvent event, uint64_t in, uint64_t out) const;
 
@@ -64,7 +59,8 @@ class RelaySession final : public Relay::Owner, public DelayedClose {
   PackedTexts<kTexts> texts_;
   uint64_t in_, out_;
   uint32_t spread_ms_;
-  std::unique_ptr<Delay> delay_;
+  bool over_ = false;
+  Backend::Place place_{};  // over_: in the spread
 };
 
 }  // namespace postern

@@ -78,6 +78,19 @@ void Relay::stop() {
   for (Flow& f : flows_) f.pipe.reset();
 }
 
+void Relay::discard(Side side) {
+  const auto callback = side == kFront ? [](evutil_socket_t, short, void* r) { static_cast<Relay*>(r)->drop_input(kFront); }
+                                       : [](evutil_socket_t, short, void* r) { static_cast<Relay*>(r)->drop_input(kBack); };
+  sides_[side].watch.start(loop_, sides_[side].stream.fd(), EV_READ, callback, this);
+}
+
+void Relay::drop_input(Side side) {
+  const IoResult r = sides_[side].stream.read(pool_.buffer(), RelayPool::kBuffer);
+  if (r.state == IoState::Done || r.state == IoState::WantRead || r.state == IoState::WantWrite) return;
+  stop();
+  owner_.discarded_ended();
+}
+
 size_t Relay::held(Side side) const {
   const Flow& f = flows_[side];
   return (f.held ? f.held->bytes.size() - f.held->at : 0) + f.in_pipe;

@@ -53,6 +53,8 @@ class Relay {
     // `side` closed or failed (`error` says how, empty for an orderly end); what it had sent was handed on as
     // far as the other side took it. The relay has stopped; called once, never from within start().
     virtual void relay_ended(Side side, const std::string& error) = 0;
+    // The side that discard() was called for has ended, too.
+    virtual void discarded_ended() = 0;
 
    protected:
     ~Owner() = default;
@@ -65,6 +67,8 @@ class Relay {
   void start(std::string_view to_back, std::string_view to_front);
   // Stops watching; nothing more is delivered.
   void stop();
+  // After the end of the other side: what `side` sends is read and dropped until it ends (ALG-5), or stop().
+  void discard(Side side);
 
   // Bytes written to `side` since start().
   uint64_t written(Side side) const { return flows_[side].written; }
@@ -100,6 +104,7 @@ class Relay {
   enum class Pumped : uint8_t { Drained, More, Blocked, Ended };
 
   static void on_ready(Relay& relay, Side side, short what);
+  void drop_input(Side side);
   bool blocked(Side to) const { return flows_[to].held != nullptr || flows_[to].in_pipe > 0; }
   bool drain(Side to);
   bool drain_held(Side to);

@@ -24,6 +24,7 @@ struct RelayTest : testing::Test, Relay::Owner {
     ended_side = side;
     ended_error = error;
   }
+  void discarded_ended() override { ++discarded_ends; }
   // Writes more of `data` when there is room; `sent` counts.
   static void pour(const Fd& fd, const std::string& data, size_t& sent) {
     const ssize_t n = sent < data.size() ? ::write(fd.get(), data.data() + sent, data.size() - sent) : 0;
@@ -47,7 +48,7 @@ struct RelayTest : testing::Test, Relay::Owner {
   RelayPool pool{Milliseconds(300)};
   Fd front, back;
   std::unique_ptr<Relay> relay;
-  int ends = 0;
+  int ends = 0, discarded_ends = 0;
   Relay::Side ended_side = Relay::kFront;
   std::string ended_error;
 };
@@ -141,6 +142,21 @@ TEST_F(RelayTest, DrainsTheHeldBytesAfterTheSourceHasClosed) {
   drain_into(front, got);
   EXPECT_EQ(got.size(), sent);
   EXPECT_TRUE(got == data.substr(0, sent));
+}
+
+// ALG-5: while a client waits for his turn, what he says is dropped; that he leaves is noticed.
+TEST_F(RelayTest, DropsWhatAClientSaysOnceTheBackendHasGone) {
+  relay->start({}, {});
+  back.reset();
+  ASSERT_TRUE(run_until(loop, [&] { return ends == 1; }));
+  relay->discard(Relay::kFront);
+  const std::string data = pattern(8 << 20);
+  size_t sent = 0;
+  ASSERT_TRUE(run_until(loop, [&] { return pour(front, data, sent), sent == data.size(); }));
+  EXPECT_EQ(discarded_ends, 0);
+  front.reset();
+  ASSERT_TRUE(run_until(loop, [&] { return discarded_ends == 1; }));
+  EXPECT_EQ(ends, 1);
 }
 
 // A client that has stopped reading does not keep the session of a backend that is gone.
