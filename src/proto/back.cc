@@ -48,11 +48,20 @@ void append_initial(std::string& out, const SecretString& initial) {
     append_base64(out, initial);
 }
 
-Verdict answer_challenge(std::string_view encoded, BackPlan& plan, StepResult& result) {
+std::optional<SecretString> response_to(std::string_view encoded, BackPlan& plan, StepResult& result) {
   const auto challenge = base64_decode(trim(encoded));
-  if (!challenge) return failed(result, FailureClass::Protocol, "Invalid base64 data in challenge: " + printable(trim(encoded)));
-  const auto response = plan.learned.sasl.step(*challenge, credentials(plan));
-  if (!response) return failed(result, FailureClass::Protocol, "Unexpected challenge");
+  if (!challenge) {
+    failed(result, FailureClass::Protocol, "Invalid base64 data in challenge: " + printable(trim(encoded)));
+    return std::nullopt;
+  }
+  auto response = plan.learned.sasl.step(*challenge, credentials(plan));
+  if (!response) failed(result, FailureClass::Protocol, "Unexpected challenge");
+  return response;
+}
+
+Verdict answer_challenge(std::string_view encoded, BackPlan& plan, StepResult& result) {
+  const auto response = response_to(encoded, plan, result);
+  if (!response) return Verdict::Failed;
   append_base64(result.send, *response);
   result.send += "\r\n";
   return Verdict::More;

@@ -34,7 +34,9 @@ bool choose_sasl(BackPlan& plan);
 SecretString initial_response(BackPlan& plan);
 // Appends it in base64, "=" when it is empty (RFC 4954, RFC 4959).
 void append_initial(std::string& out, const SecretString& initial);
-// Answers a challenge, in base64, on a line of its own (More); Failed when it is none, or one too many.
+// What the exchange answers to a challenge in base64; nothing, and `result` filled in, when it is none or one too many.
+std::optional<SecretString> response_to(std::string_view encoded, BackPlan& plan, StepResult& result);
+// The same as a step's verdict: the answer in base64 on a line of its own (More), or Failed.
 Verdict answer_challenge(std::string_view encoded, BackPlan& plan, StepResult& result);
 // Appends `secret` in base64 and leaves no copy behind.
 void append_base64(std::string& out, const SecretString& secret);

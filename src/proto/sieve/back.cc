@@ -2,7 +2,6 @@
 
 #include <array>
 
-#include "base/base64.h"
 #include "base/text.h"
 #include "proto/back.h"
 #include "proto/sieve/scan.h"
@@ -19,26 +18,27 @@ bool has(const BackPlan& plan, Flag flag) { return (plan.learned.flags & flag) !
 
 // --- capability blocks (SIEVE-24, SIEVE-27) ------------------------------------------
 
-// Reads one line of a block; nothing when it is not a capability.
-std::optional<Scan> capability_line(std::string_view line) {
-  std::string whole(line);
-  Scan scan = scan_line(whole += '\n', line.size());
-  if (scan.status != Scan::Status::Complete || scan.arguments.empty() || scan.arguments.size() > 2) return std::nullopt;
-  for (Argument& argument : scan.arguments) {
-    if (argument.kind != Argument::Kind::Quoted) return std::nullopt;
-    argument.raw = line.substr(static_cast<size_t>(argument.raw.data() - whole.data()), argument.raw.size());
+// The strings of a line that has nothing but quoted ones; empty when it has something else.
+std::vector<std::string> quoted_strings(std::string_view line) {
+  const std::string whole = std::string(line) + '\n';
+  const Scan scan = scan_line(whole, line.size());
+  if (scan.status != Scan::Status::Complete) return {};
+  std::vector<std::string> out;
+  for (const Argument& argument : scan.arguments) {
+    if (argument.kind != Argument::Kind::Quoted) return {};
+    out.push_back(argument.text());
   }
-  return scan;
+  return out;
 }
 
-// False: a value is missing.
-bool learn(const Scan& scan, BackPlan& plan) {
-  const std::string name = scan.arguments[0].text();
-  if (iequals(name, "STARTTLS")) plan.learned.flags |= kStartTls;
-  if (iequals(name, "XCLIENT")) plan.learned.flags |= kXclient;
-  if (!iequals(name, "SASL")) return true;
-  if (scan.arguments.size() < 2) return false;
-  if (!trim(scan.arguments[1].raw).empty()) plan.learned.flags |= kSasl;
+// False: this is no capability.
+bool learn(const std::vector<std::string>& words, BackPlan& plan) {
+  if (words.empty() || words.size() > 2) return false;
+  if (iequals(words[0], "STARTTLS")) plan.learned.flags |= kStartTls;
+  if (iequals(words[0], "XCLIENT")) plan.learned.flags |= kXclient;
+  if (!iequals(words[0], "SASL")) return true;
+  if (words.size() < 2) return false;
+  if (!trim(words[1]).empty()) plan.learned.flags |= kSasl;
   return true;
 }
 
@@ -52,8 +52,7 @@ Verdict may_authenticate(BackPlan& plan, StepResult& result) {
 Verdict read_block(std::string_view line, BackPlan& plan, StepResult& result, FailureClass refusal,
                    Verdict (*ready)(BackPlan&, StepResult&)) {
   if (line.starts_with('"')) {
-    const auto scan = capability_line(line);
-    if (!scan || !learn(*scan, plan)) return failed(result, FailureClass::Protocol, "Invalid capability: " + printable(line));
+    if (!learn(quoted_strings(line), plan)) return failed(result, FailureClass::Protocol, "Invalid capability: " + printable(line));
     return Verdict::More;
   }
   const auto status = parse_status(line);
@@ -123,10 +122,8 @@ void send_authenticate(BackPlan& plan, std::string& out) {
 }
 
 Verdict respond(std::string_view encoded, BackPlan& plan, StepResult& result) {
-  const auto challenge = base64_decode(encoded);
-  if (!challenge) return failed(result, FailureClass::Protocol, "Invalid base64 data in AUTHENTICATE challenge");
-  const auto response = plan.learned.sasl.step(*challenge, credentials(plan));
-  if (!response) return failed(result, FailureClass::Protocol, "Unexpected AUTHENTICATE challenge");
+  const auto response = response_to(encoded, plan, result);
+  if (!response) return Verdict::Failed;
   append_base64(result.send += '"', *response);
   result.send += "\"\r\n";
   return Verdict::More;
@@ -186,10 +183,9 @@ Verdict read_authenticate(std::string_view line, BackPlan& plan, StepResult& res
     return Verdict::More;
   }
   if (!line.starts_with('"')) return read_outcome(line, result);
-  const auto scan = capability_line(line);
-  if (!scan || scan->arguments.size() != 1)
-    return failed(result, FailureClass::Protocol, "Invalid AUTHENTICATE challenge: " + printable(line));
-  return respond(scan->arguments[0].raw, plan, result);
+  const auto words = quoted_strings(line);
+  if (words.size() != 1) return failed(result, FailureClass::Protocol, "Invalid AUTHENTICATE challenge: " + printable(line));
+  return respond(words[0], plan, result);
 }
 
 }  // namespace

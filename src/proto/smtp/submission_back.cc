@@ -1,6 +1,5 @@
 #include "proto/smtp/submission_back.h"
 
-#include "base/base64.h"
 #include "base/text.h"
 #include "proto/back.h"
 #include "proto/smtp/reply.h"
@@ -112,7 +111,7 @@ void send_xclient(BackPlan& plan, std::string& out) {
   out += commands.text;
 }
 Verdict take_xclient(const Reply& reply, BackPlan& plan, StepResult& result) {
-  if (reply.kind() != 2) return failed(result, FailureClass::RemoteConfig, "XCLIENT failed: " + reply.summary());
+  if (reply.kind() != 2) return failed(result, FailureClass::RemoteRefusal, "XCLIENT failed: " + reply.summary());
   return --plan.learned.awaited > 0 ? Verdict::More : Verdict::Next;
 }
 bool sent_xclient(const BackPlan& plan) { return has(plan, kXclientSent); }
@@ -143,14 +142,9 @@ Verdict send_initial(std::string_view challenge, BackPlan& plan, StepResult& res
 }
 
 Verdict take_challenge(const Reply& reply, BackPlan& plan, StepResult& result) {
-  const auto challenge = reply.lines.size() == 1 ? base64_decode(trim(reply.lines.front())) : std::nullopt;
-  if (!challenge) return failed(result, FailureClass::Protocol, "Invalid AUTH challenge");
-  if (has(plan, kInitialWaits)) return send_initial(*challenge, plan, result);
-  const auto response = plan.learned.sasl.step(*challenge, credentials(plan));
-  if (!response) return failed(result, FailureClass::Protocol, "Unexpected AUTH challenge");
-  append_base64(result.send, *response);
-  result.send += "\r\n";
-  return Verdict::More;
+  if (reply.lines.size() != 1) return failed(result, FailureClass::Protocol, "Invalid AUTH challenge");
+  const std::string_view encoded = trim(reply.lines.front());
+  return has(plan, kInitialWaits) ? send_initial(encoded, plan, result) : answer_challenge(encoded, plan, result);
 }
 
 // 4xx says nothing of the password. A 421 is the end of this channel for client and server alike: nothing to try again.
