@@ -27,9 +27,9 @@ void LogClient::event(const LogEvent& event) {
 
 void LogClient::flush() {
   close_batch();
-  const bool all = send_waiting();
-  if (waiting_bytes_ > kCalm) wait_for_reader();
-  if (all || waiting_.empty()) report_losses();
+  send_waiting();
+  wait_for_reader();
+  if (waiting_.empty()) report_losses();
 }
 
 void LogClient::attach(Loop& loop) {
@@ -42,6 +42,7 @@ void LogClient::forked() {
   waiting_.clear();
   waiting_bytes_ = 0;
   lost_ = lost_told_ = 0;
+  patient_ = true;
   loop_ = nullptr;
 }
 
@@ -68,22 +69,21 @@ void LogClient::close_batch() {
   waiting_.push_back(std::move(packet));
 }
 
-// True when nothing waits any more. Without a loop the next line tries again.
-bool LogClient::send_waiting() {
+// Without a loop the next line tries again.
+void LogClient::send_waiting() {
   while (!waiting_.empty()) {
     const Packet& packet = waiting_.front();
     const ssize_t sent = ::send(fd_, packet.bytes.data(), packet.bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && (errno == EAGAIN || errno == ENOBUFS)) {
       if (loop_ != nullptr && !timer_.running()) timer_.start(*loop_, kBatchDelay, &LogClient::on_timer, this);
-      return false;
+      return;
     }
     if (sent < 0) lost_ += packet.lines;  // nobody will ever read it: master and log are gone
     waiting_bytes_ -= packet.bytes.size();
     waiting_.pop_front();
     patient_ = true;
   }
-  return true;
 }
 
 void LogClient::wait_for_reader() {

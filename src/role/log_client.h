@@ -47,7 +47,7 @@ class LogClient final : public LogSink {
   void begin_record();
   void end_record(LogLevel level);
   void close_batch();
-  bool send_waiting();
+  void send_waiting();
   void wait_for_reader();
   void report_losses();
   static void on_timer(void* self);
