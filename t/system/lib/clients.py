@@ -26,6 +26,15 @@ class Line:
     def send(self, data):
         self.socket.sendall(data if isinstance(data, bytes) else data.encode())
 
+    def said_inside_tls(self):
+        """What the other side says first once TLS is up, unasked; nothing when it is silent, or closes before or then."""
+        try:
+            self.start_tls()
+            self.socket.settimeout(3)
+            return self.line()
+        except (OSError, ValueError):
+            return None
+
     def line(self):
         """The next line without its end; None when the other side has closed."""
         while b"\n" not in self.buffer:
