@@ -207,6 +207,8 @@ void Session::process() {
     FrontOutput out;
     const size_t n = front_->feed(std::string_view(in_).substr(taken), out);
     taken += n;
+    // Nothing that came before TLS counts after it: who sends more behind his wish for it is not served (DECISIONS 1).
+    if (taken < in_.size() && std::holds_alternative<BeginTls>(out.request)) out.request = Farewell{"Clear text behind STARTTLS"};
     const bool waits = n == 0 && std::holds_alternative<std::monostate>(out.request);
     perform(out);
     if (waits) break;
