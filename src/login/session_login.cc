@@ -180,7 +180,7 @@ void Session::start_proxy(ProxyRoute r) {
   BackPlan plan = plan_for(r);
   r.master = master;  // for the log
   if (r.haproxy) r.preamble = encode_proxy_header(*r.haproxy, told_header());
-  proxy_ = std::make_unique<ProxyLogin>(worker_.proxy_world(), worker_.views().served().protocol, view_->proxy, std::move(r),
+  proxy_ = std::make_unique<ProxyLogin>(worker_.proxy_world(), worker_.views().served().protocol.back, view_->proxy, std::move(r),
                                         std::move(plan), *this);
   proxy_->start();
 }

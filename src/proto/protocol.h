@@ -12,20 +12,32 @@
 
 namespace postern {
 
+// Whether we log in at a backend.
+enum class BackLogin : uint8_t {
+  Always,
+  MaySkip,  // field proxy_noauth means something: backends may take our word (SUB-46)
+  Never,    // there is no login (LMTP-19)
+};
+
+// How to get through to a backend.
+struct BackSide {
+  uint16_t port;                  // default (143); 0: the one the client came to
+  uint16_t tls_port;              // with field ssl (993)
+  std::string_view alpn;          // empty: none
+  std::span<const Step> steps;    // the handshake
+  StateForm state_form = StateForm::Waiting;  // LOG-12
+  BackLogin login = BackLogin::Always;
+};
+
 struct Protocol {
   std::string_view name;          // "imap": %s, settings, protocol filter
   std::string_view login_service; // "imap-login": service name, log prefix
   std::string_view mail_service;  // "imap": service of the programs for users of this host
-  uint16_t port;                  // default of a backend (143)
-  uint16_t tls_port;              // with field ssl (993)
-  std::string_view alpn;          // towards backends; empty: none
+  BackSide back;
   bool has_referral;              // A1 applies
   std::unique_ptr<Front> (*make_front)(const FrontSettings& settings, const ConnectionFacts& facts);
-  std::span<const Step> steps;    // backend handshake
   // Reads what a local mail program has said so far; nothing has to be said where programs are silent.
   ProgramGreeting (*read_program_greeting)(std::string_view received);
-  StateForm state_form = StateForm::Waiting;  // LOG-12
-  bool can_skip_login = false;  // field proxy_noauth means something: backends may take our word (SUB-46)
 };
 
 }  // namespace postern

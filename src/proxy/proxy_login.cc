@@ -42,8 +42,8 @@ std::string_view prefix_of(FailureClass what) {
 
 }  // namespace
 
-ProxyLogin::ProxyLogin(ProxyWorld world, const Protocol& protocol, const ProxyOptions& options, ProxyRoute route, BackPlan plan, Owner& owner)
-    : world_(world), protocol_(protocol), options_(options), route_(std::move(route)), plan_(std::move(plan)), owner_(owner) {}
+ProxyLogin::ProxyLogin(ProxyWorld world, const BackSide& back, const ProxyOptions& options, ProxyRoute route, BackPlan plan, Owner& owner)
+    : world_(world), back_side_(back), options_(options), route_(std::move(route)), plan_(std::move(plan)), owner_(owner) {}
 
 ProxyLogin::~ProxyLogin() { drop_connection(); }
 
@@ -168,7 +168,7 @@ void ProxyLogin::begin_tls() {
   phase_ = Phase::Handshake;
   if (options_.tls == nullptr) return fail(FailureClass::InternalConfig, "Aborting due to internal error: " + options_.tls_error);
   const PeerCheck check{route_.verify_certificate && options_.require_valid_cert, route_.host};
-  if (const Status s = stream_.begin_tls_client(*options_.tls, check, protocol_.alpn); !s)
+  if (const Status s = stream_.begin_tls_client(*options_.tls, check, back_side_.alpn); !s)
     return fail(FailureClass::Internal, "Failed to initialize TLS: " + s.error());
   continue_handshake();
 }
@@ -195,7 +195,7 @@ void ProxyLogin::begin_script() {
   phase_ = Phase::Script;
   BackPlan plan = plan_;
   plan.learned.tls_active = stream_.has_tls();
-  script_.emplace(protocol_.steps, std::move(plan), options_.limits);
+  script_.emplace(back_side_.steps, std::move(plan), options_.limits);
 }
 
 void ProxyLogin::on_readable() {

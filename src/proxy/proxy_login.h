@@ -56,7 +56,7 @@ class ProxyLogin {
   };
 
   // `route` gives addresses and TLS; `plan` the rest of the dialogue, destuser and password among it.
-  ProxyLogin(ProxyWorld world, const Protocol& protocol, const ProxyOptions& options, ProxyRoute route, BackPlan plan, Owner& owner);
+  ProxyLogin(ProxyWorld world, const BackSide& back, const ProxyOptions& options, ProxyRoute route, BackPlan plan, Owner& owner);
   // Ending it early closes what is open; the owner is not called any more.
   ~ProxyLogin();
 
@@ -70,7 +70,7 @@ class ProxyLogin {
   IpAddress source() const { return source_; }
   Instant started() const { return first_start_; }
   // "login/id" for time-outs of the whole login (IMAP-102).
-  std::string state_words() const { return script_ ? script_->state_words(protocol_.state_form) : "none"; }
+  std::string state_words() const { return script_ ? script_->state_words(back_side_.state_form) : "none"; }
   // Bytes sent to the backend in this attempt (LOG-11).
   uint64_t bytes_sent() const { return bytes_sent_; }
 
@@ -111,7 +111,7 @@ class ProxyLogin {
   long seconds_since_start() const;
 
   ProxyWorld world_;
-  const Protocol& protocol_;
+  const BackSide& back_side_;
   ProxyOptions options_;
   ProxyRoute route_;
   BackPlan plan_;

@@ -121,7 +121,7 @@ Status read_fields(Fields& f, const FieldList& list) {
 
 std::optional<ReferralTarget> referral_from(const Fields& f, const Protocol& protocol, const std::string& user, std::string_view mechanism) {
   if (!f.host || f.host->empty()) return std::nullopt;
-  const uint16_t fallback = f.implicit_tls ? protocol.tls_port : protocol.port;
+  const uint16_t fallback = f.implicit_tls ? protocol.back.tls_port : protocol.back.port;
   return ReferralTarget{f.destuser.value_or(user), std::string(mechanism), *f.host, f.port.value_or(fallback)};
 }
 
@@ -149,12 +149,12 @@ Result<Route> proxy_route(Fields&& f, AuthReply&& reply, const Protocol& protoco
   if (f.host) route.host = *f.host;
   if (route.host.empty() && f.hostip) route.host = f.hostip->text();
   if (route.host.empty()) return Error(f.host ? "Auth service returned invalid host value '': empty" : "host not given");
-  route.authenticate = route.authenticate || !protocol.can_skip_login;
+  route.authenticate = route.authenticate || protocol.back.login == BackLogin::Always;
   if (!reply.password && route.authenticate) return Error("password not given");
   if (const Status s = fill_addresses(route, f, std::move(reply.addresses)); !s) return Error(s.error());
   route.tls = tls_use(f);
   route.verify_certificate = !f.any_cert;
-  route.port = f.port.value_or(route.tls == TlsUse::Implicit ? protocol.tls_port : protocol.port);
+  route.port = f.port.value_or(route.tls == TlsUse::Implicit ? protocol.back.tls_port : protocol.back.port);
   if (route.port == 0) return Error("ssl without port: this protocol has no port of its own for TLS");  // GEN-11
   route.destuser = f.destuser ? std::move(*f.destuser) : reply.user;
   if (route.master.empty()) route.master = std::move(reply.master_user);  // FLD: who logged in as the user

@@ -37,7 +37,7 @@ inline BackPlan back_plan(uint8_t a, uint8_t b) {
 
 class BackSession {
  public:
-  BackSession(const Protocol& protocol, uint8_t a, uint8_t b) : runner_(protocol.steps, back_plan(a, b), {200, 50}) {}
+  BackSession(const Protocol& protocol, uint8_t a, uint8_t b) : runner_(protocol.back.steps, back_plan(a, b), {200, 50}) {}
 
   void arrive(std::string_view bytes) {
     buffer_ += bytes;

@@ -228,6 +228,14 @@ constexpr Step kSteps[] = {
 
 }  // namespace
 
-constinit const Protocol kImap{"imap", "imap-login", "imap", 143, 993, "imap", true, make_front, kSteps, read_program_greeting, StateForm::SentAndReceived};
+constinit const Protocol kImap{
+    .name = "imap",
+    .login_service = "imap-login",
+    .mail_service = "imap",
+    .back = {.port = 143, .tls_port = 993, .alpn = "imap", .steps = kSteps, .state_form = StateForm::SentAndReceived},
+    .has_referral = true,
+    .make_front = make_front,
+    .read_program_greeting = read_program_greeting,
+};
 
 }  // namespace postern::imap

@@ -16,12 +16,9 @@ constinit const Protocol kPop3{
     .name = "pop3",
     .login_service = "pop3-login",
     .mail_service = "pop3",
-    .port = 110,
-    .tls_port = 995,
-    .alpn = "pop3",
+    .back = {.port = 110, .tls_port = 995, .alpn = "pop3", .steps = pop3::kSteps},
     .has_referral = false,
     .make_front = pop3::make_front,
-    .steps = pop3::kSteps,
     .read_program_greeting = read_program_greeting,
 };
 

@@ -16,12 +16,9 @@ constinit const Protocol kSieve{
     .name = "sieve",
     .login_service = "managesieve-login",
     .mail_service = "managesieve",
-    .port = kPort,
-    .tls_port = 0,
-    .alpn = "managesieve",
+    .back = {.port = kPort, .tls_port = 0, .alpn = "managesieve", .steps = kSteps},
     .has_referral = true,
     .make_front = make_front,
-    .steps = kSteps,
     .read_program_greeting = read_program_greeting,
 };
 

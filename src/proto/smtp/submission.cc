@@ -16,14 +16,10 @@ constinit const Protocol kSubmission{
     .name = "submission",
     .login_service = "submission-login",
     .mail_service = "",  // none
-    .port = 587,
-    .tls_port = 465,
-    .alpn = "submission",
+    .back = {.port = 587, .tls_port = 465, .alpn = "submission", .steps = smtp::kSubmissionSteps, .login = BackLogin::MaySkip},
     .has_referral = false,
     .make_front = smtp::make_submission_front,
-    .steps = smtp::kSubmissionSteps,
     .read_program_greeting = read_program_greeting,
-    .can_skip_login = true,
 };
 
 }  // namespace postern
