@@ -6,45 +6,21 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 import clients, daemon, stub, tap, world
 from clients import Imap, Line, Pop3, session
 from daemon import PASSWORD
+from stub import endless, says, wait_for_close
 from tap import contains, expect, test
 
 ENDLESS = b"x" * 65536
 
-
-def endless(connection, first=b"* OK "):
-    connection.sendall(first)
-    while True:
-        connection.sendall(ENDLESS)
-
-
-def wait_for_close(connection):
-    while connection.recv(65536):
-        pass
-
-
-def after_login_garbage(connection):
-    connection.sendall(b"* \x00\xff\x01 whatever\r\n")
-    wait_for_close(connection)
-    return "relayed"
-
-
-def say(text, then=wait_for_close):
-    def talk(connection):
-        connection.sendall(text)
-        return then(connection)
-    return talk
-
-
 BACKENDS = {
-    "garbage": say(b"\x00\x01\xfe\xff SSH-2.0-hello\r\n"),
-    "endless": endless,
+    "garbage": says(b"\x00\x01\xfe\xff SSH-2.0-hello\r\n"),
+    "endless": says(b"* OK ", then=endless),
     "silent": wait_for_close,
     "closing": lambda connection: connection.close(),
-    "half": say(b"* OK [CAPAB", lambda connection: connection.close()),
-    "bye": say(b"* BYE go away\r\n", lambda connection: connection.close()),
-    "endlessanswer": lambda c: (c.sendall(b"* OK ready\r\n"), c.recv(1000), endless(c, b"* CAPABILITY "))[0],
-    "flood": lambda c: (c.sendall(b"* OK ready\r\n"), c.recv(1000), [c.sendall(b"* OK noise\r\n" * 5000) for _ in range(10000)])[0],
-    "preauth": say(b"* PREAUTH come in\r\n"),
+    "half": says(b"* OK [CAPAB", then=lambda connection: connection.close()),
+    "bye": says(b"* BYE go away\r\n", then=lambda connection: connection.close()),
+    "endlessanswer": says(b"* OK ready\r\n", b"* CAPABILITY ", then=endless),
+    "flood": says(b"* OK ready\r\n", b"", then=lambda c: endless(c, b"* OK noise\r\n" * 5000)),
+    "preauth": says(b"* PREAUTH come in\r\n"),
 }
 
 

@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
 """ManageSieve: the installed daemon before a Dovecot, a Cyrus and a program of this host; sieve-connect and a raw client."""
-import base64, os, sys
+import os, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import clients, cyrus, daemon, dovecot, tap, world
 from clients import Sieve
 from daemon import PASSWORD
-from tap import Skip, contains, expect, test, until
+from tap import Skip, contains, expect, test
 
 PROGRAM = "/usr/lib/dovecot/managesieve"
 SCRIPT = "keep;\r\n"
-backends, proxy, port = {}, None, None
+backends, proxy = {}, None
 
 
 def set_up():
-    global proxy, port
+    global proxy
     why = daemon.missing() or dovecot.missing() or (not os.path.exists(PROGRAM) and "no dovecot-managesieved here")
     if why:
         return why
@@ -30,7 +30,6 @@ def set_up():
              "strict": ["proxy=y", "host=127.0.0.1", "port=%d" % backends["dovecot"].imap]}
     if "cyrus" in backends:
         users["cyrus"] = backends["cyrus"].fields("sieve", "", destuser="alice")
-    port = world.free_port()
     _, uid, gid = dovecot.owner()
     conf = world.write("programs.conf", "mail_location = maildir:~/Maildir\nlog_path = /dev/stderr\nfirst_valid_uid = 1\n"
                        "mail_uid = %d\nmail_gid = %d\nbase_dir = %s\n" % (uid, gid, world.path("run-dovecot")))
@@ -38,9 +37,7 @@ def set_up():
     proxy = daemon.Postern(
         "proxy", users, protocols=["imap", "pop3", "sieve"], first_valid_uid=1, login_proxy_max_reconnects=0,
         userdb=({"driver": "static", "fields": {"uid": str(uid), "gid": str(gid), "home": world.path("home")}},),
-        service={"managesieve-login": {"inet_listener": {"sieve": {"port": port}}},
-                 "managesieve": {"executable": "%s -c %s" % (PROGRAM, conf)}}).start()
-    until(lambda: world.listening(port), "ManageSieve is served")
+        service={"managesieve": {"executable": "%s -c %s" % (PROGRAM, conf)}}).start()
     return None
 
 
@@ -57,7 +54,7 @@ def put_and_get(client):
 
 
 def logged_in(user, tls):
-    client = Sieve(port)
+    client = Sieve(proxy.sieve)
     if tls:
         client.starttls()
     answer = client.login(user)
@@ -95,7 +92,7 @@ def scripts_of_this_host():
 @test
 def capabilities_before_and_after_the_login():
     """SIEVE-8, SIEVE-33: ours before, the backend's after."""
-    client = Sieve(port)
+    client = Sieve(proxy.sieve)
     contains("\n".join(client.capabilities), '"STARTTLS"')
     client.starttls()
     contains("\n".join(client.capabilities), '"SASL" "PLAIN"')
@@ -107,9 +104,9 @@ def capabilities_before_and_after_the_login():
 
 @test
 def pipelined_commands_reach_the_backend():
-    client = Sieve(port)
+    client = Sieve(proxy.sieve)
     client.starttls()
-    initial = base64.b64encode(("\0alice\0" + PASSWORD).encode()).decode()
+    initial = clients.b64("\0alice\0" + PASSWORD)
     client.send('AUTHENTICATE "PLAIN" {%d+}\r\n%s\r\nNOOP "one"\r\nLOGOUT\r\n' % (len(initial), initial))
     lines = client.rest()
     expect([line.split(" ")[0] for line in lines] == ["OK", "OK", "OK"], lines)
@@ -120,7 +117,7 @@ def pipelined_commands_reach_the_backend():
 @test
 def refusals():
     """SIEVE-20, SIEVE-37, SIEVE-38, SIEVE-40: what happened is told apart as far as the client may know."""
-    client = Sieve(port).starttls()
+    client = Sieve(proxy.sieve).starttls()
     for user, wanted in (("nobody", 'NO "Authentication failed."'), ("wrong", 'NO "Authentication failed."'),
                          ("down", 'NO (TRYLATER) "Account is temporarily unavailable."'),
                          ("strict", 'NO (TRYLATER) "Account is temporarily unavailable."'),
@@ -134,7 +131,7 @@ def refusals():
 @test
 def nothing_from_before_tls_counts():
     """SIEVE-16, SEC-1: what stood behind STARTTLS is not answered."""
-    client = Sieve(port)
+    client = Sieve(proxy.sieve)
     client.send('STARTTLS\r\nNOOP "injected"\r\n')
     answer = client.line()
     contains(answer, "OK")
@@ -148,7 +145,7 @@ def nothing_from_before_tls_counts():
 def sieve_connect_uploads_and_lists():
     name = clients.program("sieve-connect")
     script = world.write("upload.sieve", SCRIPT)
-    common = [name, "--server", "localhost", "--port", str(port), "--user", "program", "--authmech", "PLAIN", "--4",
+    common = [name, "--server", "localhost", "--port", str(proxy.sieve), "--user", "program", "--authmech", "PLAIN", "--4",
               "--tlscafile", world.certificates()[0], "--passwordfd", "0"]
     done = clients.run(common + ["--localsieve", script, "--remotesieve", "uploaded", "--upload"], typed=PASSWORD + "\n")
     expect(done.returncode == 0, done.stdout + done.stderr)

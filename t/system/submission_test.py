@@ -5,8 +5,9 @@ import base64, os, smtplib, subprocess, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import clients, daemon, dovecot, postfix, stub, tap, world
-from clients import Line
+from clients import Smtp, b64
 from daemon import PASSWORD
+from stub import endless, says, wait_for_close
 from tap import Skip, contains, expect, test
 
 TOKEN = "t" * 16384
@@ -14,26 +15,6 @@ BACKEND_TLS = {"plain": ("submission", []), "starttls": ("submission", ["starttl
 MECHANISMS = "plain login cram-md5 scram-sha-256 xoauth2 oauthbearer"
 PROTOCOLS = ["imap", "pop3", "submission"]
 MESSAGE = "From: alice@example.org\r\nTo: bob@example.org\r\nSubject: Hello\r\n\r\n%s\r\n"
-b64 = lambda text: base64.b64encode(text.encode()).decode()
-
-
-class Smtp(Line):
-    def __init__(self, port, **how):
-        super().__init__(port, **how)
-        self.greeting = self.reply()
-
-    def reply(self):
-        lines = [self.line()]
-        while lines[-1] and lines[-1][3:4] == "-":
-            lines.append(self.line())
-        return lines
-
-    def command(self, text):
-        self.send(text + "\r\n")
-        return self.reply()
-
-    def plain(self, user, password=PASSWORD):
-        return self.command("AUTH PLAIN " + b64("\0%s\0%s" % (user, password)))[-1]
 
 
 def server(answer_to_auth, ehlo=("AUTH PLAIN XOAUTH2 OAUTHBEARER",), seen=None):
@@ -66,28 +47,6 @@ def server(answer_to_auth, ehlo=("AUTH PLAIN XOAUTH2 OAUTHBEARER",), seen=None):
 REFUSALS = {"nouser": "535 5.1.1 No such user here", "badpass": "535-5.7.8 Wrong password\r\n535 5.7.8 for this user",
             "weak": "534 5.7.9 Mechanism too weak", "noenhanced": "535 no", "contradiction": "535 2.7.0 fine",
             "later": "454 4.7.0 Come back", "closing": "421 4.3.2 Closing"}
-
-
-def wait_for_close(connection):
-    while connection.recv(65536):
-        pass
-
-
-def endless(connection, noise=b"x" * 65536):
-    while True:
-        connection.sendall(noise)
-
-
-def says(*answers, then=wait_for_close):
-    """One answer for each line of ours, the first at once."""
-    def talk(connection):
-        lines = connection.makefile("rb")
-        for number, answer in enumerate(answers):
-            if number:
-                lines.readline()
-            connection.sendall(answer)
-        return then(connection)
-    return talk
 
 
 READY, ABLE = b"220 stub\r\n", b"250-stub\r\n250 AUTH PLAIN\r\n"

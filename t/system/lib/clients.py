@@ -10,6 +10,10 @@ def trust():
     return ssl.create_default_context(cafile=world.certificates()[0])
 
 
+def b64(text):
+    return base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()
+
+
 class Line:
     """A connection on which lines go to and fro."""
 
@@ -25,6 +29,14 @@ class Line:
 
     def send(self, data):
         self.socket.sendall(data if isinstance(data, bytes) else data.encode())
+
+    def send_pieces(self, *pieces):
+        """Each goes out alone: the other side has read what came before it."""
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for number, piece in enumerate(pieces):
+            if number:
+                until(lambda: not world.unread(*self.ends), "what was sent is read")
+            self.send(piece)
 
     def said_inside_tls(self):
         """What the other side says first once TLS is up, unasked; nothing when it is silent, or closes before or then."""
@@ -157,14 +169,43 @@ class Sieve(Line):
         return self
 
     def login(self, user, password=PASSWORD):
-        initial = base64.b64encode(("\0%s\0%s" % (user, password)).encode()).decode()
-        return self.command('AUTHENTICATE "PLAIN" "%s"' % initial)[1]
+        return self.command('AUTHENTICATE "PLAIN" "%s"' % b64("\0%s\0%s" % (user, password)))[1]
 
     def alive(self):
         try:
             return self.command("NOOP")[1].startswith("OK")
         except OSError:
             return False
+
+
+class Smtp(Line):
+    def __init__(self, port, **how):
+        super().__init__(port, **how)
+        self.greeting = self.reply()
+
+    def reply(self):
+        lines = [self.line()]
+        while lines[-1] and lines[-1][3:4] == "-":
+            lines.append(self.line())
+        return lines
+
+    def command(self, text):
+        self.send(text + "\r\n")
+        return self.reply()
+
+    def plain(self, user, password=PASSWORD):
+        return self.command("AUTH PLAIN " + b64("\0%s\0%s" % (user, password)))[-1]
+
+    login = plain
+
+
+class Lmtp(Smtp):
+    def login(self, user, _=""):
+        """No password here: what a recipient of a new transaction hears."""
+        for line in ("LHLO client", "RSET", "MAIL FROM:<sender@example.org>"):
+            answer = self.command(line)[-1]
+            assert answer.startswith("250"), answer
+        return self.command("RCPT TO:<%s>" % user)[-1]
 
 
 def session(port, user, tls=True):

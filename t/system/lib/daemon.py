@@ -1,5 +1,5 @@
 """The daemon under test: an installed tree, or a build tree (POSTERN names the binary)."""
-import os, re, signal, socket, subprocess, sys
+import os, re, signal, subprocess, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../adapters"))
 import libconfig
@@ -43,7 +43,7 @@ class Postern:
         self.name = name
         self.conf = self.folder + "/postern.conf"
         self.log = self.folder + "/log"
-        self.imap, self.imaps, self.pop3, self.pop3s, self.submission, self.submissions = (world.free_port() for _ in range(6))
+        self.imap, self.imaps, self.pop3, self.pop3s, self.submission, self.submissions, self.sieve = (world.free_port() for _ in range(7))
         self.process = None
         ca, cert, key = world.certificates()
         adapter.hand_over(self.log)
@@ -57,7 +57,7 @@ class Postern:
             self.settings["passdb"] = ({"driver": "passwd-file", "args": file},)
         self.settings["service"] = adapter.listeners(
             {"imap": self.imap, "imaps": self.imaps, "pop3": self.pop3, "pop3s": self.pop3s, "submission": self.submission,
-             "submissions": self.submissions}, False)
+             "submissions": self.submissions, "sieve": self.sieve}, False)
         self.set(**settings)
 
     def set(self, **settings):
@@ -78,7 +78,7 @@ class Postern:
     def ready(self):
         if self.process.poll() is not None:
             raise AssertionError("postern ended with %d: %s" % (self.process.returncode, self.output()))
-        ports = {"imap": self.imap, "pop3": self.pop3, "submission": self.submission}
+        ports = {"imap": self.imap, "pop3": self.pop3, "submission": self.submission, "sieve": self.sieve}
         return all(world.listening(ports[p]) for p in self.settings["protocols"] if p in ports)
 
     def output(self):
@@ -143,23 +143,12 @@ class Postern:
 def holder(client, candidates):
     """Which of the processes has the other end of our connection."""
     ours, theirs = client.ends
-    inode = inode_of(theirs, ours)
+    row = world.tcp_row(theirs, ours)
     for pid in candidates:
         try:
             names = [os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)]
         except OSError:
             continue
-        if "socket:[%s]" % inode in names:
+        if row and "socket:[%s]" % row[9] in names:
             return pid
-    return None
-
-
-def inode_of(local, remote):
-    def words(address):
-        return "%08X:%04X" % (int.from_bytes(socket.inet_aton(address[0]), sys.byteorder), address[1])
-    with open("/proc/net/tcp") as f:
-        for line in f:
-            fields = line.split()
-            if fields[1:3] == [words(local), words(remote)]:
-                return fields[9]
     return None

@@ -36,6 +36,28 @@ class Stub:
             s.close()
 
 
+def wait_for_close(connection):
+    while connection.recv(65536):
+        pass
+
+
+def endless(connection, noise=b"x" * 65536):
+    while True:
+        connection.sendall(noise)
+
+
+def says(*answers, then=wait_for_close):
+    """One answer for each line of ours, the first at once."""
+    def talk(connection):
+        lines = connection.makefile("rb")
+        for number, answer in enumerate(answers):
+            if number:
+                lines.readline()
+            connection.sendall(answer)
+        return then(connection)
+    return talk
+
+
 def imap_server(connection, after_login=None):
     """A small IMAP server that lets everybody in and then answers every command with OK."""
     lines = connection.makefile("rb")

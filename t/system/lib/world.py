@@ -1,5 +1,5 @@
 """What a test makes and must take away again: a folder, processes, ports, certificates."""
-import atexit, ctypes, os, random, shutil, signal, socket, subprocess, tempfile
+import atexit, ctypes, os, random, shutil, signal, socket, subprocess, sys, tempfile
 
 from tap import until
 
@@ -62,6 +62,24 @@ def listening(port, address="127.0.0.1"):
         return True
     except OSError:
         return False
+
+
+def tcp_row(local, remote):
+    """The fields that /proc/net/tcp has on the socket with these ends; nothing when it is gone."""
+    def words(address):
+        return "%08X:%04X" % (int.from_bytes(socket.inet_aton(address[0]), sys.byteorder), address[1])
+    with open("/proc/net/tcp") as f:
+        for line in f:
+            fields = line.split()
+            if fields[1:3] == [words(local), words(remote)]:
+                return fields
+    return None
+
+
+def unread(ours, theirs):
+    """Whether bytes of this connection are on their way, or wait at the other end for somebody to read them."""
+    sender, reader = tcp_row(ours, theirs), tcp_row(theirs, ours)
+    return bool(sender and reader and (int(sender[4].split(":")[0], 16) or int(reader[4].split(":")[1], 16)))
 
 
 # --- processes ----------------------------------------------------------------
