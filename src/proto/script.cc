@@ -13,6 +13,8 @@ namespace {
 
 constexpr const char* kDataBehindTls = "Unexpected data behind the consent to TLS";
 
+bool is_answer(Verdict verdict) { return verdict != Verdict::NotMine && verdict != Verdict::Aside; }
+
 }  // namespace
 
 ScriptRunner::ScriptRunner(std::span<const Step> steps, BackPlan plan) : ScriptRunner(steps, std::move(plan), Limits{}) {}
@@ -21,7 +23,7 @@ ScriptRunner::ScriptRunner(std::span<const Step> steps, BackPlan plan, Limits li
     : steps_(steps), plan_(std::move(plan)), limits_(limits) {
   POSTERN_CHECK(steps_.size() <= kMaxSteps && !steps_.empty(), "a script has 1 to 16 steps");
   // A step that only listens waits from the start; a client that speaks first would wait for the first feed.
-  waiting_[waiting_count_++] = {next_++, false};
+  waiting_[waiting_count_++] = {next_++};
   POSTERN_CHECK(steps_.front().send == nullptr, "a script begins with the server's banner");
 }
 
@@ -33,6 +35,7 @@ size_t ScriptRunner::feed(std::string_view input, ScriptOutput& out) {
     return 0;
   }
   size_t taken = 0;
+  received_ = taken_ + input.size();
   while (state_ == State::Talking) {
     const Line line = next_line(input.substr(taken), limits_.line);
     if (line.status == Line::Status::Incomplete) return taken;
@@ -41,7 +44,8 @@ size_t ScriptRunner::feed(std::string_view input, ScriptOutput& out) {
       return taken;
     }
     taken += line.taken;
-    read_line(line.text, out);
+    const uint64_t begin = std::exchange(taken_, taken_ + line.taken);
+    read_line(line.text, begin, out);
   }
   if (state_ == State::AwaitingTls && taken < input.size())
     fail(FailureClass::Protocol, kDataBehindTls, out);
@@ -55,22 +59,28 @@ void ScriptRunner::on_tls(ScriptOutput& out) {
   send_ready_steps(out);
 }
 
-void ScriptRunner::read_line(std::string_view line, ScriptOutput& out) {
+void ScriptRunner::read_line(std::string_view line, uint64_t begin, ScriptOutput& out) {
   if (++lines_ > limits_.lines) return fail(FailureClass::Protocol, "Too many lines", out);
   if (has_nul(line)) return fail(FailureClass::Protocol, "NUL in line: " + printable(line), out);
   StepResult result;
   for (size_t i = 0; i < waiting_count_; ++i) {
-    const Verdict verdict = ask(waiting_[i], line, result);
+    const Verdict verdict = ask(waiting_[i], line, begin, result);
     if (verdict == Verdict::NotMine) continue;
     return settle(i, verdict, result, out);
   }
   out.log_errors.push_back("Unexpected input, ignoring: " + printable(line));
 }
 
-Verdict ScriptRunner::ask(Waiting& waiting, std::string_view line, StepResult& result) {
+Verdict ScriptRunner::ask(Waiting& waiting, std::string_view line, uint64_t begin, StepResult& result) {
   const Verdict verdict = steps_[waiting.step].read(line, plan_, result);
+  if (is_answer(verdict) && begin < waiting.since) {
+    result = {};
+    result.failure = {FailureClass::Protocol, "Answer before the question: " + printable(line), {}};
+    return Verdict::Failed;
+  }
   if (verdict == Verdict::More && !result.send.empty()) {
     waiting.continued = true;
+    waiting.since = received_;
     last_read_ = word(waiting);
   }
   return verdict;
@@ -83,7 +93,7 @@ void ScriptRunner::settle(size_t position, Verdict verdict, StepResult& result, 
     out.send += result.send;
   out.to_client += result.to_client;
   if (!result.log_error.empty()) out.log_errors.push_back(std::move(result.log_error));
-  if (verdict == Verdict::More) return;
+  if (verdict == Verdict::More || verdict == Verdict::Aside) return;
 
   last_read_ = word(waiting_[position]);
   std::copy(waiting_.begin() + position + 1, waiting_.begin() + waiting_count_, waiting_.begin() + position);
@@ -99,9 +109,7 @@ void ScriptRunner::settle(size_t position, Verdict verdict, StepResult& result, 
     out.accepted = std::move(result.accepted);
     out.event = ScriptOutput::Event::Accepted;
   } else {
-    state_ = State::Finished;
-    out.failure = std::move(result.failure);
-    out.event = ScriptOutput::Event::Failed;
+    end(std::move(result.failure), out);
   }
 }
 
@@ -111,7 +119,7 @@ void ScriptRunner::send_ready_steps(ScriptOutput& out) {
     const Step& step = steps_[index];
     if (!step.wanted(plan_)) continue;
     if (step.send != nullptr) step.send(plan_, out.send);
-    waiting_[waiting_count_++] = {index, false};
+    waiting_[waiting_count_++] = {index, false, step.send != nullptr ? received_ : 0};
     if (!flight_goes_on(step)) return;
   }
   if (waiting_count_ == 0) fail(FailureClass::Internal, "The handshake ended without a login", out);
@@ -122,8 +130,15 @@ bool ScriptRunner::flight_goes_on(const Step& step) const {
 }
 
 void ScriptRunner::fail(FailureClass what, std::string log_text, ScriptOutput& out) {
+  end(BackendFailure{what, std::move(log_text), {}}, out);
+}
+
+// What was to be sent, maybe a password, is not.
+void ScriptRunner::end(BackendFailure failure, ScriptOutput& out) {
   state_ = State::Finished;
-  out.failure = BackendFailure{what, std::move(log_text), {}};
+  secure_zero(out.send.data(), out.send.size());
+  out.send.clear();
+  out.failure = std::move(failure);
   out.event = ScriptOutput::Event::Failed;
 }
 

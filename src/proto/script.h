@@ -53,6 +53,7 @@ struct BackPlan {
 enum class Verdict : uint8_t {
   More,        // the step wants another line (it may have sent something)
   NotMine,     // not an answer to this step: the next one waiting looks at it
+  Aside,       // taken, and nobody's answer: a server of this protocol may say so unasked
   Next,        // the step is done
   UpgradeTls,  // the step is done, TLS comes before the next one
   Accepted,    // the user is logged in
@@ -106,8 +107,8 @@ struct ScriptOutput {
 
 // Runs `steps` over one backend connection. What the runner guarantees for all protocols: lines and
 // their number are bounded (CONST-12), bytes that came before TLS was agreed are never read after it,
-// secrets are wiped when it dies. A peer that breaks a bound, or sends NUL or anything behind its consent to
-// TLS, has failed with FailureClass::Protocol.
+// secrets are wiped when it dies. A peer that breaks a bound, sends NUL or anything behind its consent to
+// TLS, or answers a step before it was sent (SEC-6), has failed with FailureClass::Protocol.
 class ScriptRunner {
  public:
   struct Limits {
@@ -135,15 +136,17 @@ class ScriptRunner {
   struct Waiting {
     uint8_t step = 0;
     bool continued = false;
+    uint64_t since = 0;  // bytes received when we spoke last: an answer begins behind them
   };
 
   bool finished() const { return state_ == State::Finished; }
   void send_ready_steps(ScriptOutput& out);
   bool flight_goes_on(const Step& step) const;
-  void read_line(std::string_view line, ScriptOutput& out);
-  Verdict ask(Waiting& waiting, std::string_view line, StepResult& result);
+  void read_line(std::string_view line, uint64_t begin, ScriptOutput& out);
+  Verdict ask(Waiting& waiting, std::string_view line, uint64_t begin, StepResult& result);
   void settle(size_t position, Verdict verdict, StepResult& result, ScriptOutput& out);
   void fail(FailureClass what, std::string log_text, ScriptOutput& out);
+  void end(BackendFailure failure, ScriptOutput& out);
   std::string_view word(const Waiting& waiting) const;
 
   enum class State : uint8_t { Talking, AwaitingTls, Finished };
@@ -152,6 +155,8 @@ class ScriptRunner {
   BackPlan plan_;
   Limits limits_;
   unsigned lines_ = 0;
+  uint64_t taken_ = 0;     // bytes read
+  uint64_t received_ = 0;  // bytes read, or to be read
   uint8_t next_ = 0;  // first step not yet sent
   std::array<Waiting, kMaxSteps> waiting_{};  // in the order sent
   uint8_t waiting_count_ = 0;

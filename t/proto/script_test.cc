@@ -90,7 +90,8 @@ TEST(ScriptRunner, LeavesOutStepsThatAreNotWanted) {
   BackPlan plan = without_pipelining();
   plan.trusted = false;
   Runner runner(kSteps, std::move(plan));
-  EXPECT_EQ(runner.feed("hello\na ok\n"), "a\nz\n");
+  EXPECT_EQ(runner.feed("hello\n"), "a\n");
+  EXPECT_EQ(runner.feed("a ok\n"), "z\n");
 }
 
 TEST(ScriptRunner, GivesALineToTheStepItAnswers) {
@@ -120,7 +121,8 @@ TEST(ScriptRunner, TellsItsStateInBothForms) {
 
 TEST(ScriptRunner, BeginsAgainBehindTls) {
   Runner runner(kTlsSteps);
-  EXPECT_EQ(runner.feed("hello\nyes\n"), "t\n");
+  EXPECT_EQ(runner.feed("hello\n"), "t\n");
+  runner.feed("yes\n");
   EXPECT_EQ(runner.out.event, ScriptOutput::Event::UpgradeTls);
   EXPECT_FALSE(runner.script.plan().learned.tls_active);
   ScriptOutput out;
@@ -131,14 +133,32 @@ TEST(ScriptRunner, BeginsAgainBehindTls) {
 
 TEST(ScriptRunner, TakesNothingBetweenConsentAndTls) {
   Runner at_once(kTlsSteps);
-  at_once.feed("hello\nyes\nz ok\n");
+  at_once.feed("hello\n");
+  at_once.feed("yes\nz ok\n");
   EXPECT_EQ(at_once.out.event, ScriptOutput::Event::Failed);
   EXPECT_EQ(at_once.out.failure.what, FailureClass::Protocol);
   Runner later(kTlsSteps);
-  later.feed("hello\nyes\n");
+  later.feed("hello\n");
+  later.feed("yes\n");
   later.feed("z");
   EXPECT_EQ(later.out.event, ScriptOutput::Event::Failed);
   EXPECT_EQ(later.taken, 0u);
+}
+
+TEST(ScriptRunner, TakesNoAnswerFromBeforeTheQuestion) {
+  for (const std::string_view early : {"hello\na ok\n", "hello\na"}) {
+    Runner runner(kSteps);
+    runner.feed(early);
+    if (runner.out.event == ScriptOutput::Event::None) runner.feed("a ok\n");
+    EXPECT_EQ(runner.out.event, ScriptOutput::Event::Failed);
+    EXPECT_EQ(runner.out.failure.what, FailureClass::Protocol);
+  }
+  Runner whole(kSteps);
+  EXPECT_EQ(whole.feed("hello\na ok\n"), "") << "what would have been sent may be a password";
+  Runner continued(kSteps);
+  continued.feed("hello\n");
+  continued.feed("z more\nz ok\n");
+  EXPECT_EQ(continued.out.failure.log_text, "Answer before the question: z ok");
 }
 
 TEST(ScriptRunner, BoundsLinesAndTheirNumber) {

@@ -230,7 +230,7 @@ class FrontSubject : public Subject {
 class BackSubject : public Subject {
  public:
   explicit BackSubject(const Dialogue& dialogue)
-      : runner_(dialogue.protocol->steps, dialogue.plan, dialogue.limits) {}
+      : runner_(dialogue.protocol->back.steps, dialogue.plan, dialogue.limits) {}
 
   size_t feed(std::string_view input) override {
     ScriptOutput out;
@@ -317,7 +317,7 @@ class Run {
     return finish();
   }
 
-  // Input as far ahead as the core lets it come, cut where `is_cut(offset)` says.
+  // Input as far ahead as the core lets it come, cut where `is_cut(offset)` says. A backend hears us before it answers.
   template <class IsCut>
   ActionLog cut(IsCut is_cut) {
     size_t offset = 0;
@@ -329,6 +329,7 @@ class Run {
         tell(lines_[i]);
         find_limit(i + 1);
       }
+      if (lines_[i].kind == 'P') arrive(piece);
       if (!is_input(lines_[i])) continue;
       for (char c : bytes_of(lines_[i])) {
         if (offset > 0 && is_cut(offset)) arrive(piece);

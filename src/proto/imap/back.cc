@@ -58,7 +58,7 @@ Verdict read_untagged(std::string_view line, BackPlan& plan, StepResult& result)
     const bool whole = !row.word.ends_with(' ');
     if (whole ? !iequals(line, row.word) : !istarts_with(line, row.word)) continue;
     row.take(line, plan, result);
-    return Verdict::More;
+    return Verdict::Aside;
   }
   return Verdict::NotMine;
 }
