@@ -20,7 +20,8 @@ bool has(const BackPlan& plan, Flag flag) { return (plan.learned.flags & flag) !
 
 // The list is repeated to the client between brackets.
 void learn_list(std::string_view list, BackPlan& plan) {
-  plan.learned.capabilities = list.substr(0, list.find(']'));
+  const std::string_view shown = list.substr(0, list.find(']'));
+  plan.learned.capabilities = printable(shown, shown.size());
   plan.learned.has_capabilities = true;
 }
 
@@ -36,7 +37,11 @@ void learn_from_banner(std::string_view text, BackPlan& plan) {
 
 // --- lines without a tag of ours (PXI-19) ------------------------------------------
 
-void forward(std::string_view line, BackPlan&, StepResult& result) { (result.to_client += line) += "\r\n"; }
+// SEC-7: nothing that was read in the clear when there was to be TLS; control bytes never.
+void forward(std::string_view line, BackPlan& plan, StepResult& result) {
+  if (plan.tls != TlsUse::None && !plan.learned.tls_active) return;
+  (result.to_client += printable(line, line.size())) += "\r\n";
+}
 void remember_capabilities(std::string_view line, BackPlan& plan, StepResult&) {
   learn_list(line.substr(line.find(' ', 2) + 1), plan);
 }
@@ -185,7 +190,7 @@ Verdict refused(std::string_view text, StepResult& result) {
 }
 
 Verdict accepted(std::string_view text, BackPlan& plan, StepResult& result) {
-  result.accepted.line = text;
+  result.accepted.line = printable(text, text.size());
   result.accepted.capabilities = plan.learned.capabilities;
   return Verdict::Accepted;
 }

@@ -91,7 +91,7 @@ Verdict read_user(std::string_view line, BackPlan&, StepResult& result) {
 
 Verdict read_login(std::string_view line, BackPlan&, StepResult& result) {
   if (!is_ok(line)) return refused(line, result);
-  result.accepted.line = std::string(line);
+  result.accepted.line = printable(line, line.size());
   return Verdict::Accepted;
 }
 

@@ -1,5 +1,6 @@
 #include "proto/sieve/back.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -160,10 +161,17 @@ Verdict refused(const StatusLine& status, StepResult& result) {
   return Verdict::Failed;
 }
 
+// Byte for byte (SIEVE-34), but no control bytes (SEC-7); an escape of those would be none here.
+std::string without_controls(std::string_view line) {
+  std::string out(line);
+  std::replace_if(out.begin(), out.end(), [](char c) { return has_control({&c, 1}); }, ' ');
+  return out;
+}
+
 Verdict read_outcome(std::string_view line, StepResult& result) {
   const auto status = parse_status(line);
   if (status && iequals(status->word, "OK")) {
-    result.accepted.line = line;
+    result.accepted.line = without_controls(line);
     return Verdict::Accepted;
   }
   if (status && iequals(status->word, "NO")) return refused(*status, result);
