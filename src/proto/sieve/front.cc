@@ -90,6 +90,7 @@ class SieveFront : public Front {
       command(scan.arguments, out);
     } else if (scan.status == Scan::Status::Broken && scan.taken > 0) {
       append_status(out.send, "NO", "", scan.why);
+      skip_literal(scan.literal, out);
     } else if (scan.status == Scan::Status::TooLong || scan.status == Scan::Status::BigLiteral) {
       if (authenticates) return leave("Authentication response too large", out), 0;
       if (scan.status == Scan::Status::TooLong) return bye("Input buffer full, aborting", "Input buffer full", out), 0;
@@ -107,7 +108,11 @@ class SieveFront : public Front {
   void refuse_literal(uint64_t size, FrontOutput& out) {
     if (size > kMaxSkipped) return bye("Literal size too large", "Literal size too large", out);
     bad(out);
-    if (phase_ == Phase::Over) return;
+    if (phase_ != Phase::Over) skip_literal(size, out);
+  }
+  void skip_literal(uint64_t size, FrontOutput& out) {
+    if (size == 0) return;
+    if (size > kMaxSkipped) return bye("Literal size too large", "Literal size too large", out);
     skip_ = size;
     phase_ = Phase::Skip;
   }
@@ -120,14 +125,9 @@ class SieveFront : public Front {
   size_t read_rest_of_line(std::string_view input, FrontOutput& out) {
     const Scan scan = scan_line(input, settings_.max_line);
     if (scan.status == Scan::Status::TooLong) return bye("Input buffer full, aborting", "Input buffer full", out), 0;
-    if (scan.status == Scan::Status::BigLiteral) {
-      if (scan.literal > kMaxSkipped) return bye("Literal size too large", "Literal size too large", out), 0;
-      skip_ = scan.literal;
-      phase_ = Phase::Skip;
-    } else if (scan.taken > 0) {
-      phase_ = Phase::Command;
-    }
-    return scan.taken;
+    if (scan.taken > 0) phase_ = Phase::Command;
+    if (scan.status == Scan::Status::BigLiteral || scan.status == Scan::Status::Broken) skip_literal(scan.literal, out);
+    return phase_ == Phase::Over ? 0 : scan.taken;
   }
 
   void command(const Arguments& words, FrontOutput& out) {
@@ -276,6 +276,7 @@ class SieveFront : public Front {
       abort("Received empty AUTHENTICATE client response line.", out);
     else
       abort("Invalid AUTHENTICATE client response.", out);
+    if (scan.status == Scan::Status::Broken) skip_literal(scan.literal, out);
     return scan.taken;
   }
 

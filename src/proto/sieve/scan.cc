@@ -15,6 +15,24 @@ bool is_atom_char(char c) {
   return byte > 0x20 && byte < 0x7f && kAtomSpecials.find(c) == std::string_view::npos;
 }
 
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// What "{n}" or "{n+}" announces, from behind its brace; nothing when it is none. A number beyond all bounds is the largest one.
+std::optional<uint64_t> announced(std::string_view head) {
+  if (!head.ends_with('}')) return std::nullopt;
+  head.remove_suffix(1);
+  if (head.ends_with('+')) head.remove_suffix(1);
+  if (head.empty() || !std::all_of(head.begin(), head.end(), is_digit)) return std::nullopt;
+  return parse_number(head).value_or(UINT64_MAX);
+}
+
+// What the end of a line announces that was given up before; 0 when that is nothing.
+uint64_t announced_at_end(std::string_view line) {
+  while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
+  const size_t brace = line.rfind('{');
+  return brace == std::string_view::npos ? 0 : announced(line.substr(brace + 1)).value_or(0);
+}
+
 // What a scanner of one argument found out.
 enum class Found : uint8_t { Argument, More, Wrong, BigLiteral };
 
@@ -58,6 +76,7 @@ class Scanner {
   Scan broken() {
     const size_t end = input_.find('\n', at_);
     if (end == std::string_view::npos && has_no_room()) return done(Scan::Status::TooLong, 0);
+    scan_.literal = end == std::string_view::npos ? 0 : announced_at_end(input_.substr(at_, end + 1 - at_));
     return done(Scan::Status::Broken, end == std::string_view::npos ? 0 : end + 1);
   }
 
@@ -113,9 +132,7 @@ class Scanner {
     std::string_view head = input_.substr(at_ + 1, end - at_ - 1);
     if (head.ends_with('\r')) head.remove_suffix(1);
     if (!head.ends_with('}')) return wrong("Invalid literal");
-    head.remove_suffix(1);
-    if (head.ends_with('+')) head.remove_suffix(1);
-    const auto size = parse_number(head);
+    const auto size = announced(head);
     if (!size) return wrong("Invalid literal size");
     return literal_bytes(*size, end + 1);
   }

@@ -26,7 +26,7 @@ struct Scan {
   enum class Status : uint8_t {
     Complete,    // `taken` includes the line end
     Incomplete,  // what is there so far is right; `arguments` are those that are complete
-    Broken,      // `why`; `taken` is the rest of the line, 0 while its end is not there
+    Broken,      // `why`; `taken` is the rest of the line, 0 while its end is not there; `literal` is what that end announces
     TooLong,     // more than `limit` bytes without an end
     BigLiteral,  // a literal of `literal` bytes, more than `limit` has room for; `taken` up to its first byte
   };

@@ -46,9 +46,17 @@ TEST(SieveScan, LiteralsAreBoundedByWhatTheyAnnounce) {
   EXPECT_EQ(big.literal, 92u);
   EXPECT_EQ(big.taken, 9u);
   EXPECT_EQ(scan_line("X {18446744073709551615+}\r\n", 100).status, BigLiteral);
-  EXPECT_EQ(scan_line("X {18446744073709551616+}\r\n", 100).status, Broken);
+  EXPECT_EQ(scan_line("X {18446744073709551616+}\r\n", 100).status, BigLiteral);
   EXPECT_EQ(scan_line("X {-1}\r\n", 100).status, Broken);
   EXPECT_EQ(scan_line("X {00000000000000000000000000000001}\r\nx\r\n", 100).status, Broken);
+}
+
+TEST(SieveScan, BrokenLinesTellWhatTheirEndAnnounces) {
+  EXPECT_EQ(scan_line("X ( {8+}\r\n", 100).literal, 8u);
+  EXPECT_EQ(scan_line("X {3}\r\nabc( {8}\n", 100).literal, 8u);
+  EXPECT_EQ(scan_line("X {3}\r\nabc(\r\n", 100).literal, 0u) << "what is read already is announced no more";
+  for (const char* line : {"X ( {8+} \r\n", "X ( {}\r\n", "X ( 8}\r\n", "X ( {8+\r\n", "X ( {-8}\r\n"})
+    EXPECT_EQ(scan_line(line, 100).literal, 0u) << line;
 }
 
 TEST(SieveScan, BrokenLinesAreTakenWhole) {
