@@ -1,0 +1,782 @@
+#!/usr/bin/env python3
+"""Smuggling and injection, a row for each trick and protocol: what the peer sends, and what must hold (SEC-1 to SEC-22, TST-6, TST-8).
+
+A trick that a protocol has no room for has a row all the same, which says why and what is looked at instead. Behind each row the
+workers are the same, nothing of a panic is in the log, and somebody else logs in (for LMTP: delivers)."""
+import os, re, sqlite3, ssl, sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+import backends, clients, daemon, stub, tap, world
+from backends import TAG
+from clients import b64
+from daemon import PASSWORD
+from tap import Skip, contains, expect, test, until
+
+PROTOCOLS = ("imap", "pop3", "submission", "sieve", "lmtp")
+ROWS, USERS = [], {}
+STRANGER = "127.0.0.9"
+EVIL = b"e\rv\x1b[31mil"  # in a backend's text
+UNAVAILABLE = "Account is temporarily unavailable."
+CLOSED = None  # in place of a line: the connection has ended
+
+
+# --- the protocols -----------------------------------------------------------------
+
+class Side:
+    """What the tricks need to know of a protocol. `to_tls`: what a backend hears before STARTTLS is agreed."""
+
+    def __init__(self, name, client, **more):
+        self.name, self.client = name, client
+        self.starttls, self.consent, self.noop, self.nooped, self.to_tls, self.unavailable = (
+            more[k] for k in ("starttls", "consent", "noop", "nooped", "to_tls", "unavailable"))
+        self.login, self.to_login, self.accepted = more["login"], more["to_login"], more["accepted"]
+        self.server = backends.SERVERS[name]
+
+    def open(self, **how):
+        return self.client(getattr(proxy, self.name), **how)
+
+
+def plain(user, password=PASSWORD, authzid=""):
+    return b64("%s\0%s\0%s" % (authzid, user, password)).encode()
+
+
+def sub(text, *parts):
+    for part in parts:
+        text = text.replace(b"%", part if isinstance(part, bytes) else part.encode(), 1)
+    return text
+
+
+SIDES = {s.name: s for s in (
+    Side("imap", clients.Imap, starttls=b"s STARTTLS\r\n", consent="s OK Begin TLS negotiation now.", noop=b"n NOOP\r\n", nooped=["n OK NOOP completed."],
+         login=lambda u: sub(b"l LOGIN % %\r\n", u, PASSWORD), unavailable=UNAVAILABLE,
+         accepted="OK [CAPABILITY IMAP4rev1] in", to_tls=b"S STARTTLS\r\n", to_login=lambda u: sub(b'L LOGIN "%" "%"\r\n', u, PASSWORD)),
+    Side("pop3", clients.Pop3, starttls=b"STLS\r\n", consent="+OK Begin TLS negotiation now.", noop=b"USER noop\r\n", nooped=["+OK"],
+         login=lambda u: sub(b"USER %\r\nPASS %\r\n", u, PASSWORD), unavailable=UNAVAILABLE,
+         accepted="+OK in", to_tls=b"STLS\r\n", to_login=lambda u: sub(b"USER %\r\nPASS %\r\n", u, PASSWORD)),
+    Side("submission", clients.Smtp, starttls=b"STARTTLS\r\n", consent="220 2.0.0 Begin TLS negotiation now.", noop=b"NOOP\r\n", nooped=["250 2.0.0 OK"],
+         login=lambda u: sub(b"AUTH PLAIN %\r\n", plain(u)), unavailable=UNAVAILABLE,
+         accepted="235 2.7.0 in", to_tls=b"EHLO proxy.test\r\nSTARTTLS\r\n",
+         to_login=lambda u: sub(b"EHLO proxy.test\r\nAUTH PLAIN %\r\n", plain(u, authzid=u))),
+    Side("sieve", clients.Sieve, starttls=b"STARTTLS\r\n", consent='OK "Begin TLS negotiation now."', noop=b"NOOP\r\n", nooped=['OK "NOOP Completed"'],
+         login=lambda u: sub(b'AUTHENTICATE "PLAIN" "%"\r\n', plain(u)), unavailable=UNAVAILABLE,
+         accepted='OK "in"', to_tls=b"STARTTLS\r\n", to_login=lambda u: sub(b'AUTHENTICATE "PLAIN" "%"\r\n', plain(u, authzid=u))),
+    Side("lmtp", clients.Lmtp, starttls=b"STARTTLS\r\n", consent="220 2.0.0 Begin TLS negotiation now.", noop=b"NOOP\r\n", nooped=["250 2.0.0 OK"],
+         login=lambda u: sub(b"MAIL FROM:<sender@example.org>\r\nRCPT TO:<%>\r\n", u), unavailable="451 4.4.0 Proxy failed",
+         accepted="250 2.1.5 OK", to_tls=b"LHLO proxy.test\r\nSTARTTLS\r\n",
+         to_login=lambda u: sub(b"LHLO proxy.test\r\nMAIL FROM:<sender@example.org>\r\nRCPT TO:<%>\r\n", u)))}
+
+
+# --- rows --------------------------------------------------------------------------
+
+class Instead:
+    """The trick means nothing here: why, and what is looked at in its place."""
+
+    def __init__(self, why, *says, holds=None):
+        self.why, self.says, self.holds = why, says, holds
+
+
+def rows(trick, holds, **says):
+    """A row for each protocol; `holds` gets its Side and what the row says."""
+    assert set(says) == set(PROTOCOLS), trick
+    for name in PROTOCOLS:
+        said = says[name]
+        if isinstance(said, Instead):
+            ROWS.append((name, "%s: %s" % (trick, said.why), said.holds or holds, said.says))
+        else:
+            ROWS.append((name, trick, holds, said if isinstance(said, tuple) else (said,)))
+
+
+def every(make):
+    """The same for each protocol."""
+    return {name: make(SIDES[name]) for name in PROTOCOLS}
+
+
+# --- what clients do ---------------------------------------------------------------
+
+def lines_of(client, wanted):
+    """As many lines as `wanted` has."""
+    return [client.line() for _ in wanted]
+
+
+def hears(side, said, heard, **how):
+    """`said` is answered by `heard`; the next command as ever, unless the connection has ended."""
+    heard = heard + ([] if heard[-1:] == [CLOSED] else side.nooped)
+    for step in ([1, 1 << 20] if len(said) < 300 else [1 << 20]):
+        client = side.open(**how)
+        try:
+            for at in range(0, len(said), step):
+                client.send(said[at:at + step])
+            client.send(side.noop)
+        except OSError:
+            pass  # it has heard enough
+        answers = lines_of(client, heard)
+        expect(answers == heard, "in steps of %d: %r instead of %r" % (step, answers, heard))
+        client.close()
+
+
+def never_inside_tls(side, pieces, before=()):
+    """Clear text behind STARTTLS: no TLS, no answer, nobody logged in."""
+    client = side.open()
+    try:
+        client.send_pieces(*pieces)
+    except OSError:
+        pass  # ended by the first piece
+    wanted = [*before, side.consent]
+    answers = lines_of(client, wanted)
+    expect(answers == wanted, answers)
+    ends_without_tls(client)
+
+
+def ends_without_tls(client):
+    expect(client.buffer[:1] in (b"", b"\x15"), "an answer in the clear: %r" % client.buffer)  # at most a TLS alert
+    try:
+        client.start_tls()
+        under_tls = client.socket.version() is not None  # none, too, where the connection was gone
+    except TimeoutError:
+        raise AssertionError("not ended")
+    except (ConnectionError, ssl.SSLError):
+        under_tls = False
+    expect(not under_tls, "TLS, behind clear text")
+    expect(not trap.connections, "a command from before TLS was executed")
+
+
+def never_behind_the_consent(side, said):
+    client = side.open()
+    client.send(side.starttls)
+    expect(client.line() == side.consent, "no TLS")
+    client.send(said)
+    ends_without_tls(client)
+
+
+def never_at_a_backend(side, said, heard):
+    """Names and passwords that would be lines of their own; a clean one on the same connection gets through."""
+    known = len(anybody[side.name].peers)
+    client = side.open()
+    client.send(said)
+    answers = lines_of(client, heard)
+    expect(answers == heard, answers)
+    expect(len(anybody[side.name].peers) == known, "a backend was asked: %r" % anybody[side.name].heard)
+    answer = client.login("clean")
+    expect(answer == side.accepted, answer)
+    expect(anybody[side.name].peers[known].heard == side.to_login("clean"), anybody[side.name].peers[known].heard)
+    client.close()
+
+
+def starts_afresh(side, steps):
+    """(what is said, what is heard) before TLS and behind it; None between them is TLS itself."""
+    client = side.open(source=STRANGER)
+    for said, heard in steps:
+        if said is None:
+            client.send(side.starttls)
+            expect(client.line() == side.consent, "no TLS")
+            client.start_tls()
+            if side.name == "sieve":
+                client.answer()  # capabilities come unasked
+        else:
+            client.send(said)
+        answers = lines_of(client, heard)
+        expect(answers == heard, "%r: %r" % (said, answers))
+    expect(not trap.connections, "logged in with half a login from before TLS")
+    client.close()
+
+
+def not_who_he_says(side, said, inside):
+    """What a stranger says of himself in the clear does not reach a backend."""
+    client = side.open(source=STRANGER)
+    client.send(said + side.starttls)
+    while (line := client.line()) != side.consent:
+        expect(line is not None, "ended")
+    client.start_tls()
+    client.send(inside + side.login("told"))
+    peer = until(lambda: next((p for p in told[side.name].peers if p.login_at), None), "a login at the backend")
+    told[side.name].peers.clear()
+    expect(b"192.0.2.66" not in peer.heard and b"liar" not in peer.heard, peer.heard)
+    expect(STRANGER.encode() in peer.heard, peer.heard)
+    client.close()
+
+
+# --- what backends do --------------------------------------------------------------
+
+trap = stub.Stub(lambda connection: connection.close())  # nobody must ever come here
+
+
+class Backend:
+    """A backend with these words, and a user whose fields name it."""
+
+    def __init__(self, side, fields, words):
+        self.user, self.server = "back%d" % len(USERS), side.server(**words)
+        USERS[self.user] = stub.Stub(self.server.talk).fields("proxy_timeout=2", *fields)
+        self.side = side
+
+    def login(self):
+        """(the answer, all bytes that came to the client, the backend's one connection)"""
+        client = self.side.open()
+        answer = client.login(self.user)
+        if len(self.server.peers) > 1:
+            raise AssertionError("several connections")
+        return answer, client
+
+
+PLAIN, OVER_TLS, TRUSTED = ["proxy_not_trusted=y"], ["proxy_not_trusted=y", "starttls=any-cert"], ["starttls=any-cert"]
+
+
+def back(trick, holds, fields, **says):
+    """Rows whose first part is what a backend says instead of the usual."""
+    for name, said in says.items():
+        parts = said.says if isinstance(said, Instead) else said if isinstance(said, tuple) else (said,)
+        made = (Backend(SIDES[name], fields, parts[0]), *parts[1:])
+        says[name] = Instead(said.why, *made, holds=said.holds) if isinstance(said, Instead) else made
+    rows(trick, holds, **says)
+
+
+def login_fails(side, backend, clear, inside=b""):
+    """A failure that is not the user's; the backend has heard this and no more."""
+    answer, client = backend.login()
+    contains(answer, side.unavailable)
+    peer = backend.server.peers[0]
+    clear = clear(backend.user) if callable(clear) else clear
+    expect((peer.clear, peer.inside) == (clear, inside), "heard %r and inside TLS %r" % (peer.clear, peer.inside))
+    hears_still(side, client)
+
+
+def hears_still(side, client):
+    client.send(side.noop)
+    answers = lines_of(client, side.nooped)
+    expect(answers == side.nooped, answers)
+    client.close()
+
+
+def login_is_made(side, backend, answer_wanted=None):
+    answer, client = backend.login()
+    expect(answer == (answer_wanted or side.accepted), answer)
+    peer = backend.server.peers[0]
+    said = peer.inside or peer.clear
+    expect(said == side.to_login(backend.user), said)
+    client.close()
+
+
+def not_told(side, backend, word, in_clear_only=False):
+    """The login is made, and what the backend hears (in the clear) has not this word."""
+    answer, client = backend.login()
+    peer = backend.server.peers[0]
+    expect(answer.startswith(side.accepted.split(" ")[0]), answer)
+    expect(peer.inside, "no TLS")
+    expect(word not in (peer.clear if in_clear_only else peer.heard), peer.heard)
+    client.close()
+
+
+def not_shown(side, backend, word):
+    """The login is made, and the client does not hear this word of the backend's."""
+    client = side.open()
+    client.send(side.login(backend.user))
+    heard = []
+    while not any(line.endswith(" in") or line.endswith('in"') or line.startswith("250 2.1.5") for line in heard[-1:]):
+        heard.append(client.line())
+        expect(heard[-1] is not None, heard)
+    expect(not any(word in line for line in heard), heard)
+    client.close()
+
+
+def clean_text(side, backend, begins):
+    """One line for the client without control bytes, and none in the log."""
+    client = side.open()
+    client.send(side.login(backend.user))
+    until(lambda: backend.server.peers and backend.server.peers[0].login_at, "the login is answered")
+    while not re.search(rb"(^|\n)(l )?" + re.escape(begins) + rb".*\n", client.buffer):
+        data = client.socket.recv(65536)
+        expect(data, "no answer but %r" % client.buffer)
+        client.buffer += data
+    said = client.buffer
+    expect(not re.search(rb"[\0-\x09\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n", said), "control bytes for the client: %r" % said)
+    client.close()
+    clean_log()
+
+
+def clean_log():
+    with open(proxy.log, "rb") as f:
+        expect(not re.search(rb"[\0-\x09\x0b-\x1f\x7f]", f.read()), "control bytes in the log")
+
+
+def logged_clean(side, backend, clear=b""):
+    login_fails(side, backend, clear)
+    proxy.wait_line(r"e\\x0dv\\x1b\[31mil")
+    clean_log()
+
+
+# --- messages -----------------------------------------------------------------------
+
+SMUGGLED = b"MAIL FROM:<smuggler@example.org>\r\nRCPT TO:<good>\r\nDATA\r\nSubject: smuggled\r\n\r\nHello."
+
+
+def relayed_untouched(side, trick):
+    """Behind the login all bytes go to the backend as they are: its framing and the client's are the same."""
+    known = len(good[side.name].peers)
+    client = side.open()
+    expect(client.login("good") == side.accepted, "refused")
+    said = b"before" + trick + SMUGGLED + b"\r\n.\r\n"
+    client.send_pieces(said[:6 + len(trick) // 2], said[6 + len(trick) // 2:])
+    peer = good[side.name].peers[known]
+    until(lambda: len(peer.after_login) >= len(said), "all of it arrives")
+    expect(peer.after_login == said, peer.after_login)
+    client.close()
+
+
+LINE_END = re.compile(rb"\r\n|\r|\n")
+
+
+def read_leniently(stream):
+    """(commands, messages) as a server reads them that takes any line end for one, and no notice of NUL."""
+    commands, messages, at = [], [], 0
+
+    def line():
+        nonlocal at
+        end = LINE_END.search(stream, at)
+        start, stop = at, end.start() if end else len(stream)
+        at = end.end() if end else len(stream)
+        return stream[start:stop].replace(b"\0", b"")
+
+    while at < len(stream):
+        commands.append(line())
+        words = commands[-1].upper().split()
+        if words[:1] == [b"DATA"]:
+            text = []
+            while at < len(stream) and (text_line := line()) != b".":
+                text.append(text_line)
+            messages.append(b"\n".join(text))
+        elif words[:1] == [b"BDAT"]:
+            messages.append(stream[at:at + int(words[1])])
+            at += int(words[1])
+    return commands, messages
+
+
+def one_message(side, *cuts):
+    """The message in `cuts` (segments) arrives as one, by DATA and by BDAT, at backends with DATA and with BDAT."""
+    for user in ("good", "chunking"):
+        for send in (by_data, by_bdat):
+            delivered_once(side, user, send, cuts)
+
+
+def by_data(client, cuts):
+    expect(client.command("DATA")[-1].startswith("354"), "DATA")
+    client.send_pieces(*cuts[:-1], cuts[-1] + b"\r\n.\r\n")
+
+
+def by_bdat(client, cuts):
+    text = b"".join(cuts) + b"\r\n.\r\n"  # content here
+    client.send_pieces(b"BDAT %d LAST\r\n" % len(text) + text[:len(cuts[0])], text[len(cuts[0]):])
+
+
+def delivered_once(side, user, send, cuts):
+    server = good["lmtp"] if user == "good" else chunking
+    known = len(server.peers), len(server.messages)
+    client = side.open()
+    expect(client.login(user).startswith("250"), "no recipient")
+    send(client, cuts)
+    answer = client.reply()
+    expect(answer[-1].startswith("250 2.0.0 <%s>" % user), answer)
+    hears_still(side, client)
+    peer = server.peers[known[0]]
+    expect(len(server.peers) == known[0] + 1 and len(server.messages) == known[1] + 1, "%d messages" % (len(server.messages) - known[1]))
+    commands, messages = read_leniently(peer.heard)
+    names = [c.split()[0].upper() for c in commands if c]
+    expect(names.count(b"MAIL") == 1 and len([n for n in names if n in (b"DATA",)]) <= 1, commands)
+    expect(sum(b"MAIL FROM:<smuggler" in m for m in messages) == 1, "%s to %s: %r" % (send.__name__, user, messages))
+
+
+# --- the table: clients, STARTTLS (SEC-1) --------------------------------------------------------
+
+rows("a login behind STARTTLS in one segment", never_inside_tls, **every(lambda s: ([s.starttls + s.login("trap")],)))
+rows("a login behind STARTTLS, cut in its middle", never_inside_tls, **every(lambda s: ([s.starttls + s.login("trap")[:9], s.login("trap")[9:]],)))
+rows("STARTTLS cut before its LF, a login behind it", never_inside_tls, **every(lambda s: ([s.starttls[:-1], b"\n" + s.login("trap")],)))
+rows("STARTTLS and a login in segments of their own", never_inside_tls, **every(lambda s: ([s.starttls, s.login("trap")],)))
+rows("a command before STARTTLS and a login behind it", never_inside_tls, **every(lambda s: ([s.noop + s.starttls + s.login("trap")], s.nooped)))
+rows("STARTTLS with a bare LF, a login behind it", never_inside_tls, **every(lambda s: ([s.starttls[:-2] + b"\n" + s.login("trap")],)))
+rows("STARTTLS twice", never_inside_tls, **every(lambda s: ([s.starttls + s.starttls],)))
+rows("a login between our consent and the ClientHello", never_behind_the_consent, **every(lambda s: s.login("trap")))
+
+# --- the table: clients, lines ------------------------------------------------------------------
+
+SYNTAX = "500 5.5.2 Invalid command syntax"
+IMAP_BAD, IMAP_NUL = "BAD Error in IMAP command received by server.", "BAD NULs not allowed in strings"
+SIEVE_BAD, SIEVE_ATOM = 'NO "Error in MANAGESIEVE command received by server."', 'NO "Invalid character in atom"'
+POP3_BAD, POP3_FAILED = "-ERR Unknown command.", "-ERR [AUTH] Authentication failed."
+NO_AUTH = "530 5.7.0 Authentication required."
+
+rows("bare LF ends a line, once", hears,
+     imap=(b"a NOOP\nb NOOP\n", ["a OK NOOP completed.", "b OK NOOP completed."]), pop3=(b"USER a\nUSER b\n", ["+OK", "+OK"]),
+     submission=(b"NOOP\nNOOP\n", ["250 2.0.0 OK"] * 2), sieve=(b"NOOP\nNOOP\n", ['OK "NOOP Completed"'] * 2), lmtp=(b"NOOP\nNOOP\n", ["250 2.0.0 OK"] * 2))
+rows("a bare CR ends no line", hears,
+     imap=(b"a NOOP\rb NOOP\r\n", ["a OK NOOP completed."]), pop3=(b"USER a\rUSER b\r\n", ["+OK"]),
+     submission=(b"NOOP\rNOOP\r\n", [SYNTAX]), sieve=(b"NOOP\rNOOP\r\n", [SIEVE_ATOM]), lmtp=(b"NOOP\rNOOP\r\n", [SYNTAX]))
+rows("CR CR LF", hears,
+     imap=(b"a NOOP\r\r\n", ["a OK NOOP completed."]), pop3=(b"USER a\r\r\n", ["+OK"]), submission=(b"NOOP\r\r\n", [SYNTAX]),
+     sieve=(b"NOOP\r\r\n", [SIEVE_ATOM]), lmtp=(b"NOOP\r\r\n", [SYNTAX]))
+rows("NUL in a command", hears,
+     imap=(b"a NO\0OP\r\n", ["a " + IMAP_BAD]), pop3=(b"US\0ER a\r\n", [POP3_BAD]), submission=(b"NO\0OP\r\n", [SYNTAX]),
+     sieve=(b"NO\0OP\r\n", [SIEVE_ATOM]), lmtp=(b"NO\0OP\r\n", [SYNTAX]))
+rows("NUL in a quoted string", hears,
+     imap=(b'a LOGIN "tr\0ap" x\r\n', ["a " + IMAP_NUL]), pop3=Instead("an argument without quotes", b"USER tr\0ap\r\nPASS x\r\n", ["+OK", POP3_FAILED]),
+     submission=Instead("a SASL response", b"AUTH PLAIN\r\nAA\0A\r\n", ["334 ", "500 5.5.2 Invalid AUTH response syntax"]),
+     sieve=(b'AUTHENTICATE "PL\0AIN"\r\n', ['NO "Invalid character in quoted string"']), lmtp=(b'MAIL FROM:<"a\0b"@example.org>\r\n', [SYNTAX]))
+rows("NUL in a literal", hears,
+     imap=(b"a LOGIN {7+}\r\ntr\0\r\nap x\r\n", ["a " + IMAP_NUL]), pop3=Instead("a SASL response", b"AUTH PLAIN\r\nAA\0A\r\n", ["+ ", "-ERR [AUTH] Invalid base64 in response"]),
+     submission=Instead("an initial response", b"AUTH PLAIN AA\0A\r\n", [SYNTAX]),
+     sieve=(b'AUTHENTICATE "PLAIN" {4+}\r\nAA\0A\r\n', ['NO "Invalid base64 data in initial response"']), lmtp=Instead("the name of a client", b"LHLO a\0b\r\n", [SYNTAX]))
+rows("a command in an over-long line", hears,
+     imap=(b"a NOOP " + b"x" * 9000 + b" b NOOP\r\n", ["* BYE Input buffer full, aborting", CLOSED]), pop3=(b"USER " + b"x" * 9000 + b" USER b\r\n", ["-ERR Input buffer full, aborting", CLOSED]),
+     submission=(b"NOOP " + b"x" * 9000 + b" NOOP\r\n", ["500 5.5.2 Line too long"]), sieve=(b"NOOP " + b"x" * 9000 + b" NOOP\r\n", ['BYE "Input buffer full, aborting"', CLOSED]),
+     lmtp=(b"NOOP " + b"x" * 9000 + b" NOOP\r\n", ["500 5.5.2 Line too long"]))
+
+rows("more line ends than commands", hears, imap=(b"\r\n" * 500, ["* " + IMAP_BAD] * 2 + ["* BYE Too many invalid IMAP commands.", CLOSED]),
+     pop3=(b"\r\n" * 500, [POP3_BAD] * 3 + ["-ERR Too many invalid bad commands.", CLOSED]),
+     submission=(b"\r\n" * 500, [SYNTAX] * 10 + ["421 4.7.0 proxy.test Too many invalid commands.", CLOSED]),
+     sieve=(b"\r\n" * 500, [SIEVE_BAD] * 2 + ['BYE "Too many invalid MANAGESIEVE commands."', CLOSED]),
+     lmtp=(b"\r\n" * 500, [SYNTAX] * 10 + ["421 4.7.0 proxy.test Too many invalid commands.", CLOSED]))
+rows("ends of data in many forms, where there is no data", hears,
+     imap=(b".\n", [". " + IMAP_BAD]), pop3=(b"\n.\r\n", [POP3_BAD] * 2),
+     submission=(b"\n.\n\r\n.\n\n.\r\n", [SYNTAX] * 6), sieve=(b".\r\n.\n", [SIEVE_BAD] * 2), lmtp=(b"\n.\n\r\n.\n\n.\r\n", [SYNTAX] * 6))
+
+# --- the table: clients, names and passwords (GEN-14, SEC-14) ----------------------------------
+
+
+def by_sasl(user, password=PASSWORD, mechanism=b"PLAIN", response=None):
+    """A login whose name and password hold anything; LMTP has no such encoding and gets a line of its own."""
+    encoded = response if response is not None else plain(user, password)
+    return {"imap": (b"a AUTHENTICATE %s %s\r\n" % (mechanism, encoded), ["a NO [AUTHENTICATIONFAILED] Authentication failed."]),
+            "pop3": (b"AUTH %s %s\r\n" % (mechanism, encoded), [POP3_FAILED]),
+            "submission": (b"AUTH %s %s\r\n" % (mechanism, encoded), ["535 5.7.8 Authentication failed."]),
+            "sieve": (b'AUTHENTICATE "%s" "%s"\r\n' % (mechanism, encoded), ['NO "Authentication failed."'])}
+
+
+def recipient(said, *heard):
+    return Instead("no SASL, but a recipient", b"LHLO x\r\nMAIL FROM:<a@example.org>\r\n" + said, [*LHLO, "250 2.1.0 OK", *heard])
+
+
+LHLO = ["250-proxy.test", "250-8BITMIME", "250-CHUNKING", "250-ENHANCEDSTATUSCODES", "250-PIPELINING", "250 STARTTLS"]
+REST = "\r\nA NOOP\r\n"
+rows("CR LF and a command in a user name, by SASL PLAIN", never_at_a_backend, **by_sasl("who" + REST),
+     lmtp=recipient(b'RCPT TO:<"who\\\r\nNOOP"@example.org>\r\n', SYNTAX, SYNTAX))
+rows("CR LF and a command in a password, by SASL PLAIN", never_at_a_backend, **by_sasl("clean", "pass" + REST),
+     lmtp=recipient(b"RCPT TO:<who> XRCPTFORWARD=YQ1B\r\n", "550 5.7.14 Unacceptable XRCPTFORWARD= parameter: You are not from trusted IP"))
+rows("LF in a user name, by SASL PLAIN", never_at_a_backend, **by_sasl("who\nA NOOP"), lmtp=recipient(b"RCPT TO:<who\nNOOP\r\n", "501 5.5.4", SYNTAX))
+rows("a bare CR in a user name, by SASL PLAIN", never_at_a_backend, **by_sasl("who\rA NOOP"), lmtp=recipient(b'RCPT TO:<"who\rNOOP">\r\n', SYNTAX))
+rows("NUL and a second password, by SASL PLAIN", never_at_a_backend, **by_sasl("clean", "pass\0more"), lmtp=recipient(b'RCPT TO:<"who\0">\r\n', SYNTAX))
+rows("a control byte in a user name, by SASL PLAIN", never_at_a_backend, **by_sasl("who\x1b[31m"), lmtp=recipient(b'RCPT TO:<"who\x1b">\r\n', SYNTAX))
+rows("CR LF in a name to act for, by SASL PLAIN", never_at_a_backend, **by_sasl("", response=plain("clean", authzid="who" + REST)),
+     lmtp=recipient(b'RCPT TO:<who> ORCPT=rfc822;a+0D+0AQUIT\r\n', "250 2.1.5 OK"))
+rows("CR LF in a user name, by SASL LOGIN", never_at_a_backend,
+     imap=(b"a AUTHENTICATE LOGIN\r\n%s\r\n%s\r\n" % (b64("who" + REST).encode(), b64("x").encode()),
+           ["+ VXNlcm5hbWU6", "+ UGFzc3dvcmQ6", "a NO [AUTHENTICATIONFAILED] Authentication failed."]),
+     pop3=(b"AUTH LOGIN\r\n%s\r\n%s\r\n" % (b64("who" + REST).encode(), b64("x").encode()), ["+ VXNlcm5hbWU6", "+ UGFzc3dvcmQ6", POP3_FAILED]),
+     submission=(b"AUTH LOGIN\r\n%s\r\n%s\r\n" % (b64("who" + REST).encode(), b64("x").encode()),
+                 ["334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6", "535 5.7.8 Authentication failed."]),
+     sieve=(b'AUTHENTICATE "LOGIN"\r\n"%s"\r\n"%s"\r\n' % (b64("who" + REST).encode(), b64("x").encode()),
+            ['"VXNlcm5hbWU6"', '"UGFzc3dvcmQ6"', 'NO "Authentication failed."']),
+     lmtp=recipient(b"RCPT TO:<who> ORCPT=rfc822;a\rb\r\n", SYNTAX))
+rows("CR LF in a quoted string or a plain argument", never_at_a_backend,
+     imap=(b'a LOGIN "who\r\nb NOOP" x\r\n', ['a BAD Missing \'"\'', "b " + IMAP_BAD]), pop3=(b"USER who\rNOOP\r\nPASS x\r\n", ["+OK", POP3_FAILED]),
+     submission=(b"AUTH PLAIN\r\n\r\nNOOP\r\n", ["334 ", "535 5.7.8 Authentication failed.", "250 2.0.0 OK"]),
+     sieve=(b'AUTHENTICATE "PLAIN" "AA\r\nNOOP\r\n', ['NO "Invalid character in quoted string"', 'OK "NOOP Completed"']), lmtp=recipient(b'RCPT TO:<"who\r\nNOOP\r\n', "501 5.5.4", "250 2.0.0 OK"))
+rows("CR LF and a command in a literal", never_at_a_backend,
+     imap=(b"a LOGIN {13+}\r\nwho\r\nb NOOP\r\n x\r\n", ["a NO [AUTHENTICATIONFAILED] Authentication failed."]),
+     pop3=Instead("no literals, but a password", b"USER who\r\nPASS a\rQUIT\r\n", ["+OK", POP3_FAILED]),
+     submission=Instead("no literals, but a response", b"AUTH PLAIN\r\n%s\r\n" % plain("who" + REST), ["334 ", "535 5.7.8 Authentication failed."]),
+     sieve=(b'AUTHENTICATE "PLAIN" {%d+}\r\n%s\r\n' % (len(plain("who" + REST)), plain("who" + REST)), ['NO "Authentication failed."']),
+     lmtp=recipient(b'RCPT TO:<"who\\\r">\r\n', SYNTAX))
+
+# --- the table: clients, payload of a refused command (SEC-10) -----------------------------------
+
+rows("the payload of a refused command", hears,
+     imap=(b"a XPUT {11+}\r\nb LOGOUT\r\n\r\n", ["a " + IMAP_BAD]),
+     pop3=Instead("no payload, but a response", b"AUTH PLAIN\r\nQUIT\r\n", ["+ ", POP3_FAILED]),
+     submission=(b"BDAT 6 LAST\r\nQUIT\r\n", [NO_AUTH]), sieve=(b'PUTSCRIPT "x" {8+}\r\nLOGOUT\r\n\r\n', [SIEVE_BAD]),
+     lmtp=(b"BDAT 6 LAST\r\nQUIT\r\n", ["503 5.5.0 MAIL needed first"]))
+rows("the payload of a refused login", hears,
+     imap=(b"a LOGIN who {11+}\r\nb LOGOUT\r\n\0x\r\n", ["a " + IMAP_NUL]),
+     pop3=Instead("no payload, but an argument", b"AUTH NOSUCH\r\nUSER x\r\n", ["-ERR [AUTH] Unsupported authentication mechanism.", "+OK"]),
+     submission=Instead("no payload, but a message", b"DATA\r\nNOOP\r\n", [NO_AUTH, "250 2.0.0 OK"]),
+     sieve=(b'AUTHENTICATE "NOSUCH" {8+}\r\nLOGOUT\r\n\r\n', ['NO "Unsupported authentication mechanism."']),
+     lmtp=Instead("no login, but a message", b"DATA\r\nNOOP\r\n", ["503 5.5.0 MAIL needed first", "250 2.0.0 OK"]))
+rows("the payload behind a syntax error", hears,
+     imap=(b'a XPUT "x\x80" ( {11+}\r\nb LOGOUT\r\n\r\n', ["a " + IMAP_BAD]),
+     pop3=Instead("no payload, but a response that is none", b"AUTH PLAIN\r\n\x80\r\n", ["+ ", "-ERR [AUTH] Invalid base64 in response"]),
+     submission=Instead("its size is not known then", b"BDAT \x01\r\nNOOP\r\n", [SYNTAX, "250 2.0.0 OK"]),
+     sieve=(b'PUTSCRIPT x(y {8+}\r\nLOGOUT\r\n\r\n', [SIEVE_ATOM]),
+     lmtp=(b"BDAT 6 LAAST\r\nQUIT\r\n", ["501 5.5.4 Invalid end marker parameter"]))
+rows("a payload larger than any", hears,
+     imap=(b"a LOGIN {99999999999999999999+}\r\nb LOGOUT\r\n", ["* BYE Literal size too large", CLOSED]),
+     pop3=Instead("no payload, but a response", b"AUTH PLAIN\r\n" + b"A" * 20000 + b"\r\n", ["+ ", CLOSED]),
+     submission=(b"BDAT 99999999999999999999 LAST\r\nQUIT\r\n", [NO_AUTH, "221 2.0.0 Bye", CLOSED]),
+     sieve=(b'PUTSCRIPT "x" {99999999999999999999+}\r\nLOGOUT\r\n', ['BYE "Literal size too large"', CLOSED]),
+     lmtp=(b"BDAT 99999999999999999999 LAST\r\nQUIT\r\n", ["501 5.5.4 Invalid chunk size parameter", "221 2.0.0 Bye", CLOSED]))
+
+# --- the table: clients, what was said before TLS (SEC-8) ----------------------------------------
+
+TLS = (None, [])
+rows("half a login in the clear, the other half in TLS", starts_afresh,
+     imap=([(b"a AUTHENTICATE PLAIN\r\n", ["+ "]), (b"*\r\n", ["a BAD Authentication aborted by client."]), TLS,
+            (plain("trap") + b"\r\n", [plain("trap").decode() + " " + IMAP_BAD])],),
+     pop3=([(b"USER trap\r\n", ["+OK"]), TLS, (b"PASS %s\r\n" % PASSWORD.encode(), ["-ERR No username given."])],),
+     submission=([(b"AUTH PLAIN\r\n", ["334 "]), (b"*\r\n", ["501 5.5.2 Authentication aborted by client."]), TLS, (plain("trap") + b"\r\n", [SYNTAX])],),
+     sieve=([(b'AUTHENTICATE "PLAIN"\r\n', ['""']), (b'"*"\r\n', ['NO "Authentication aborted by client."']), TLS,
+             (b'"%s"\r\n' % plain("trap"), [SIEVE_BAD])],),
+     lmtp=([(b"LHLO x\r\nMAIL FROM:<a@example.org>\r\n", [*LHLO, "250 2.1.0 OK"]), TLS, (b"RCPT TO:<trap>\r\n", ["503 5.5.0 MAIL needed first"])],))
+XCLIENT = b"XCLIENT ADDR PORT SESSION TTL HELO"
+ASKS = {"imap": {}, "pop3": {"greeting": b"+OK [XCLIENT] ready\r\n"}, "sieve": {"greeting": b'"SASL" "PLAIN"\r\n"XCLIENT"\r\nOK "ready"\r\n'},
+        "submission": {"capabilities": b"250-stub\r\n250-AUTH PLAIN\r\n250 " + XCLIENT + b"\r\n"},
+        "lmtp": {"capabilities": b"250-stub\r\n250 " + XCLIENT + b"\r\n"}}
+CLAIM = b"XCLIENT ADDR=192.0.2.66 PORT=66 HELO=liar SESSION=liar\r\n"
+rows("a stranger says in the clear who he is", not_who_he_says,
+     imap=(b'a ID ("x-originating-ip" "192.0.2.66" "x-session-id" "liar" "name" "liar")\r\n', b""), pop3=(CLAIM, b""),
+     submission=(b"EHLO liar\r\n" + CLAIM, b""), sieve=(b"XCLIENT ADDR=192.0.2.66 PORT=66 SESSION=liar\r\n", b""), lmtp=(b"LHLO liar\r\n" + CLAIM, b""))
+
+# --- the table: backends, STARTTLS (SEC-2 to SEC-9) ----------------------------------------------
+
+
+def words(**names):
+    """Of one backend."""
+    return names
+
+
+def injected(side):
+    w = side.server.words
+    return w["capabilities_tls"] + w["accepted"].replace(TAG, b"L")
+
+
+def while_shaking_hands(side):
+    def consent(peer):
+        peer.say(side.server.words["consent"].replace(TAG, b"S"))
+        peer.hello_has_come()
+        peer.say(injected(side))
+    return consent
+
+
+back("replies behind the consent to STARTTLS in one segment", login_fails, OVER_TLS,
+     **every(lambda s: (words(consent=s.server.words["consent"] + injected(s)), s.to_tls)))
+back("replies in the clear in place of a ServerHello", login_fails, OVER_TLS, **every(lambda s: (words(consent=while_shaking_hands(s)), s.to_tls)))
+back("an incomplete reply behind the consent to STARTTLS", login_fails, OVER_TLS,
+     **every(lambda s: (words(consent=s.server.words["consent"] + injected(s)[:5]), s.to_tls)))
+REFUSALS = {"imap": b"@ NO later\r\n", "pop3": b"-ERR later\r\n", "submission": b"454 4.7.0 later\r\n", "sieve": b'NO "later"\r\n', "lmtp": b"454 4.7.0 later\r\n"}
+back("STARTTLS is refused", login_fails, OVER_TLS, **every(lambda s: (words(consent=REFUSALS[s.name]), s.to_tls)))
+back("STARTTLS is not offered", login_fails, OVER_TLS,
+     imap=(words(greeting=b"* OK [CAPABILITY IMAP4rev1 SASL-IR] ready\r\n"), b""), pop3=Instead("no list, but it is unknown", words(consent=b"-ERR Unknown command\r\n"), b"STLS\r\n"),
+     submission=(words(capabilities=b"250-STARTTLS\r\n250 AUTH PLAIN\r\n"), b"EHLO proxy.test\r\n"),
+     sieve=(words(greeting=b'"SASL" "PLAIN"\r\nOK "ready"\r\n'), b""), lmtp=(words(capabilities=b"250-STARTTLS\r\n250 8BITMIME\r\n"), b"LHLO proxy.test\r\n"))
+back("a login is offered in the clear only", login_fails, OVER_TLS,
+     imap=Instead("no list is asked for inside TLS, and none from before shown", words(greeting=b"* OK [CAPABILITY IMAP4rev1 STARTTLS CLEAR] ready\r\n", accepted=b"@ OK in\r\n"),
+                  "CLEAR", holds=not_shown),
+     pop3=Instead("no list, the login is the one in TLS", words(), holds=login_is_made),
+     submission=(words(capabilities_tls=b"250 stub\r\n"), b"EHLO proxy.test\r\nSTARTTLS\r\n", b"EHLO proxy.test\r\n"),
+     sieve=(words(capabilities_tls=b'"SASL" ""\r\nOK "ready"\r\n'), b"STARTTLS\r\n"),
+     lmtp=Instead("no login, but CHUNKING", words(capabilities=b"250-stub\r\n250-CHUNKING\r\n250 STARTTLS\r\n", capabilities_tls=b"250 stub\r\n"), b"BDAT", holds=not_told))
+back("who the client is may be told in the clear only", not_told, TRUSTED,
+     imap=Instead("the greeting says so for TLS, too", words(), b"ID", True), pop3=Instead("the greeting says so for TLS, too", words(greeting=b"+OK [XCLIENT] ready\r\n"), b"XCLIENT", True),
+     submission=(words(capabilities=b"250-stub\r\n250-STARTTLS\r\n250-" + XCLIENT + b"\r\n250 AUTH PLAIN\r\n"), b"XCLIENT"),
+     sieve=(words(greeting=b'"SASL" "PLAIN"\r\n"STARTTLS"\r\n"XCLIENT"\r\nOK "ready"\r\n'), b"XCLIENT"),
+     lmtp=(words(capabilities=b"250-stub\r\n250-STARTTLS\r\n250 " + XCLIENT + b"\r\n"), b"XCLIENT"))
+back("text in the clear is not shown", not_shown, OVER_TLS,
+     imap=(words(greeting=b"* OK [ALERT] lie\r\n* OK [ALERT] lie\r\n", consent=b"* OK [ALERT] lie\r\n* 1 lie\r\n@ OK lie\r\n"), "lie"),
+     pop3=(words(greeting=b"+OK lie\r\n", consent=b"+OK lie\r\n"), "lie"),
+     submission=(words(greeting=b"220-lie\r\n220 lie\r\n", consent=b"220-lie\r\n220 lie\r\n"), "lie"),
+     sieve=(words(greeting=b'"LIE" "lie"\r\n"SASL" "PLAIN"\r\n"STARTTLS"\r\nOK "lie"\r\n', consent=b'OK "lie"\r\n'), "lie"),
+     lmtp=(words(greeting=b"220-lie\r\n220 lie\r\n", consent=b"220-lie\r\n220 lie\r\n"), "lie"))
+
+# --- the table: backends, a login that is none (SEC-6) --------------------------------------------
+
+back("a greeting that lets us in", login_fails, PLAIN,
+     imap=(words(greeting=b"* PREAUTH [CAPABILITY IMAP4rev1] in\r\n"), b""),
+     pop3=Instead("all greetings are like that, and the login is made", words(greeting=b"+OK Logged in.\r\n"), holds=login_is_made),
+     submission=(words(greeting=b"235 2.7.0 in\r\n"), b""), sieve=(words(greeting=b'OK "Logged in."\r\n'), b""), lmtp=(words(greeting=b"250 2.1.5 OK\r\n"), b""))
+back("a login's success before it was asked", login_fails, PLAIN,
+     imap=(words(greeting=b"* OK [CAPABILITY IMAP4rev1] ready\r\nL OK in\r\n"), b""), pop3=(words(greeting=b"+OK ready\r\n+OK\r\n+OK in\r\n"), b""),
+     submission=(words(greeting=b"220 ready\r\n250-stub\r\n250 AUTH PLAIN\r\n235 2.7.0 in\r\n"), b""),
+     sieve=(words(greeting=b'"SASL" "PLAIN"\r\nOK "ready"\r\nOK "in"\r\n'), b""),
+     lmtp=(words(greeting=b"220 ready\r\n250 stub\r\n250 2.1.0 OK\r\n250 2.1.5 OK\r\n"), b""))
+back("a greeting that sends us elsewhere", login_fails, PLAIN,
+     **every(lambda s: (words(greeting=b"".join({
+         "imap": [b"* BYE [REFERRAL imap://trap@127.0.0.1:%d/] moved\r\n"], "pop3": [b"-ERR [REFERRAL pop3://127.0.0.1:%d/] moved\r\n"],
+         "submission": [b"550 5.2.900 trap@127.0.0.1:%d moved\r\n"], "sieve": [b'BYE (REFERRAL "sieve://127.0.0.1:%d") "moved"\r\n'],
+         "lmtp": [b"550 5.2.900 trap@127.0.0.1:%d moved\r\n"]}[s.name]) % trap.port), b"")))
+
+# --- the table: backends, lines -------------------------------------------------------------------
+
+def word(name, text):
+    """A word of each backend."""
+    return {protocol: words(**{name: text[protocol]}) for protocol in PROTOCOLS}
+
+
+def with_evil(**texts):
+    return {name: text.replace(b"%", EVIL) for name, text in texts.items()}
+
+
+NUL_IN = with_evil(imap=b"@ OK [CAPABILITY IMAP4rev1] i\0n\r\n", pop3=b"+OK i\0n\r\n", submission=b"235 2.7.0 i\0n\r\n", sieve=b'OK "i\0n"\r\n', lmtp=b"250 2.1.5 i\0n\r\n")
+back("NUL in the success", login_fails, PLAIN, **every(lambda s: (words(accepted=NUL_IN[s.name]), s.to_login)))
+back("NUL in the greeting", login_fails, PLAIN, **every(lambda s: (words(greeting=s.server.words["greeting"].replace(b"stub", b"st\0ub")), b"")))
+OKS = with_evil(imap=b"@ OK %\r\n", pop3=b"+OK %\r\n", submission=b"235 2.7.0 %\r\n", sieve=b'OK "%"\r\n', lmtp=b"250 2.1.5 %\r\n")
+BEGINS = {"imap": b"OK ", "pop3": b"+OK e", "submission": b"235 2.7.0 e", "sieve": b'OK "e', "lmtp": b"250 2.1.5 e"}
+back("a bare CR and control bytes in the success", clean_text, PLAIN, **every(lambda s: (words(accepted=OKS[s.name]), BEGINS[s.name])))
+NOS = with_evil(imap=b"@ NO [LIMIT] %\r\n", pop3=b"-ERR [IN-USE] %\r\n", submission=b"454 4.7.0 %\r\n", sieve=b'NO (LIMIT) "%"\r\n', lmtp=b"450 4.2.0 %\r\n")
+NO_BEGINS = {"imap": b"NO [LIMIT] e", "pop3": b"-ERR [IN-USE] e", "submission": b"454 4.7.0 e", "sieve": b'NO "Authentication failed."', "lmtp": b"450 4.2.0 <"}
+back("a bare CR and control bytes in a refusal", clean_text, PLAIN, **every(lambda s: (words(accepted=NOS[s.name]), NO_BEGINS[s.name])))
+back("a bare CR and control bytes in a line that nobody asked for", clean_text, PLAIN,
+     imap=(words(accepted=b"* OK [ALERT] " + EVIL + b"\r\n* " + EVIL + b"\r\n@ OK il\r\n"), b"OK "),
+     pop3=Instead("none is read, but a code", words(accepted=b"+OK [" + EVIL + b"] in\r\n"), b"+OK ["),
+     submission=(words(accepted=b"235-2.7.0 " + EVIL + b"\r\n235 2.7.0 il\r\n"), b"235 2.7.0 il"),
+     sieve=Instead("none is read, but a code", words(accepted=b'OK (SASL "' + EVIL + b'") "il"\r\n'), b"OK (SASL "),
+     lmtp=(words(accepted=b"250-2.1.5 " + EVIL + b"\r\n250 2.1.5 il\r\n"), b"250"))
+GREETINGS = with_evil(imap=b"* BYE %\r\n", pop3=b"-ERR %\r\n", submission=b"554 %\r\n", sieve=b'NO "%"\r\n', lmtp=b"554 %\r\n")
+back("a bare CR and control bytes in the greeting", logged_clean, PLAIN, **every(lambda s: words(greeting=GREETINGS[s.name])))
+back("bare LF ends lines", login_is_made, PLAIN, **every(lambda s: words(**{n: s.server.words[n].replace(b"\r\n", b"\n") for n in ("greeting", "capabilities", "accepted")})))
+back("lines that end with CR only", login_fails, PLAIN, **every(lambda s: (words(greeting=s.server.words["greeting"].replace(b"\r\n", b"\r") * 200), b"")))
+back("a line that is too long", login_fails, PLAIN, **every(lambda s: (words(greeting=s.server.words["greeting"][:-2] + b"x" * 4200 + b"\r\n"), b"")))
+
+
+def without_end(text):
+    def say(peer):
+        try:
+            stub.endless(peer.socket, text * 500)
+        except OSError:
+            pass
+    return say
+
+
+
+
+def greeting_is_drowned(side, backend):
+    """Where the greeting is a line, the login may be under way when the flood is noticed."""
+    answer, client = backend.login()
+    contains(answer, side.unavailable)
+    heard = backend.server.peers[0].heard
+    expect(not heard or side.to_login(backend.user).startswith(heard), heard)
+    hears_still(side, client)
+
+
+ONE_LINE = "it has one line, and those behind it are not asked for"
+back("a greeting without end", greeting_is_drowned, PLAIN,
+     imap=Instead(ONE_LINE, words(greeting=without_end(b"* OK [CAPABILITY IMAP4rev1] ready\r\n"))), pop3=Instead(ONE_LINE, words(greeting=without_end(b"+OK\r\n"))),
+     submission=words(greeting=without_end(b"220-noise\r\n")), sieve=words(greeting=without_end(b'"NOISE"\r\n')), lmtp=words(greeting=without_end(b"220-noise\r\n")))
+ENDLESS = {"imap": b"* OK noise\r\n", "pop3": b"-ERR noise\r\n", "submission": b"235-noise\r\n", "sieve": b'""\r\n', "lmtp": b"250-noise\r\n"}
+
+
+def login_is_drowned(side, backend):
+    """The answer to the login has no end: the client's login fails, and the connection ends."""
+    answer, client = backend.login()
+    expect(side.accepted != answer, answer)
+    peer = backend.server.peers[0]
+    expect(peer.heard.startswith(side.to_login(backend.user)), peer.heard)
+    client.close()
+
+
+back("an answer to the login without end", login_is_drowned, PLAIN, **every(lambda s: words(accepted=without_end(ENDLESS[s.name]))))
+
+# --- the table: messages (SEC-20, TST-8) ------------------------------------------------------------
+
+
+def message(ending):
+    """One message, cut in two, whose `ending` hides a second one."""
+    return b"Subject: first\r\n\r\nHello." + ending[:1], ending[1:] + SMUGGLED
+
+
+RELAY = "all is the backend's after the login"
+ENDINGS = {"LF.LF": b"\n.\n", "LF.CRLF": b"\n.\r\n", "CRLF.LF": b"\r\n.\n", "CR.CR": b"\r.\r", "CRLF.CR": b"\r\n.\r", "CR.CRLF": b"\r.\r\n",
+           "CRLF NUL .CRLF": b"\r\n\0.\r\n", "CRLF. NUL CRLF": b"\r\n.\0\r\n", "CRLF..CRLF": b"\r\n..\r\n", "LF.. LF": b"\n..\n"}
+for name, ending in ENDINGS.items():
+    relayed = Instead(RELAY, ending, holds=relayed_untouched)
+    rows("a second message behind " + name, one_message, imap=relayed, pop3=relayed, submission=relayed, sieve=relayed, lmtp=message(ending))
+
+
+def dot_line_in_pieces(side):
+    """CRLF.CRLF, cut at each byte: it is the end, and what stands behind it is commands."""
+    for at in range(1, 5):
+        end = b"\r\n.\r\n"
+        client = side.open()
+        expect(client.login("good").startswith("250"), "no recipient")
+        expect(client.command("DATA")[-1].startswith("354"), "DATA")
+        known = len(good["lmtp"].messages)
+        client.send_pieces(b"Subject: cut\r\n\r\n.Hello" + end[:at], end[at:] + side.noop)
+        contains(client.line(), "250 2.0.0 <good>")
+        hears_still(side, client)
+        contains(client.line() or "", "250")
+        messages = good["lmtp"].messages[known:]
+        expect(len(messages) == 1 and messages[0].endswith(b"\r\n\r\nHello\r\n"), messages)
+
+
+untouched = Instead(RELAY, b"\r\n.\r\n", holds=relayed_untouched)
+rows("the end of a message cut at each byte", dot_line_in_pieces, imap=untouched, pop3=untouched, submission=untouched, sieve=untouched, lmtp=())
+
+# --- running it ------------------------------------------------------------------------
+
+def served():
+    return [p for p in PROTOCOLS if p in daemon.adapter.SERVICES]
+
+
+def missing_side(name):
+    return None if name in served() else "no service %s in this version" % name
+
+
+def set_up():
+    global proxy, good, anybody, told, chunking, workers
+    why = daemon.missing()
+    if why:
+        return why
+    good, anybody = ({name: side.server() for name, side in SIDES.items()} for _ in range(2))
+    told = {name: side.server(**ASKS[name]) for name, side in SIDES.items()}
+    chunking = backends.LmtpServer(capabilities=b"250-stub\r\n250-CHUNKING\r\n250 8BITMIME\r\n")
+    proxy = daemon.Postern("proxy", None, protocols=served(), **settings())
+    proxy.start()
+    workers = until(lambda: len(proxy.processes("login")) == len(served()) and proxy.processes("login"), "the workers are there")
+    return None
+
+
+def settings():
+    one = {"process_min_avail": 1, "process_limit": 1, "service_count": 0}
+    services = {name: one for name in ("imap-login", "pop3-login", "submission-login", "managesieve-login", "lmtp")}
+    file = daemon.users_file("users", {"trap": trap.fields(), "chunking": stub.Stub(chunking.talk).fields(*PLAIN), **USERS})
+    rows_of = [(daemon.adapter.SERVICES[p][0].removesuffix("-login"), kind, stub.Stub(server[p].talk).port) for p in served()
+               for kind, server in (("good", good), ("told", told), ("", anybody))]
+    return {"passdb": ({"driver": "passwd-file", "args": file}, {"driver": "sql", "sql_driver": "sqlite", "sql_connect": everybody(rows_of),
+                        "sql_password_query": "SELECT NULL AS password, 'y' AS nopassword, 'y' AS proxy, '127.0.0.1' AS host, port, "
+                        "CASE user WHEN 'told' THEN NULL ELSE 'y' END AS proxy_not_trusted FROM backends WHERE service IN ('%s', 'manage%s') "
+                        "AND user IN ('%u', '') ORDER BY user DESC LIMIT 1"}),
+            "auth_username_chars": "", "auth_mechanisms": ["plain", "login"], "disable_plaintext_auth": False, "login_proxy_max_reconnects": 0,
+            "service": {s: k for s, k in services.items() if s in [v[0] for v in daemon.adapter.SERVICES.values()]}}
+
+
+def everybody(rows_of):
+    """A table in which every name has a backend."""
+    db = sqlite3.connect(world.path("backends.db"))
+    db.execute("CREATE TABLE backends (service TEXT, user TEXT, port INT)")
+    db.executemany("INSERT INTO backends VALUES (?,?,?)", rows_of)
+    db.commit()
+    db.close()
+    os.chmod(world.path("backends.db"), 0o644)
+    return world.path("backends.db")
+
+
+def nobody_noticed(side):
+    expect(proxy.processes("login") == workers, "other workers than before")
+    died = proxy.lines(r"killed with signal|Panic|Fatal")
+    expect(not died, died)
+    client = side.open()
+    answer = client.login("good")
+    expect(answer == side.accepted, answer)
+    client.close()
+
+
+def add(name, trick, holds, says):
+    def run():
+        if missing_side(name):
+            raise Skip(missing_side(name))
+        try:
+            holds(SIDES[name], *says)
+        finally:
+            nobody_noticed(SIDES[name])
+    run.__name__ = "%s: %s" % (name, trick)
+    test(run)
+
+
+for each in ROWS:
+    add(*each)
+
+if __name__ == "__main__":
+    tap.main(set_up, world.finish, lambda: "\n".join(proxy.output().splitlines()[-15:]))
