@@ -162,11 +162,11 @@ void read_setting(const Node& node, Key key, std::vector<std::pair<uint16_t, Set
 }
 
 void settle_service(const ServiceRow& row, const Settings& settings, bool vsz_given, ServiceSettings& service) {
-  const bool counts_clients = row.client_limit == 0 && row.kind == ServiceKind::Login;
+  const bool counts_clients = row.client_limit == 0 && serves_clients(row.kind);
   if (service.process_limit == 0) service.process_limit = settings.number(Key::default_process_limit);
   if (service.client_limit == 0) service.client_limit = settings.number(Key::default_client_limit);
   if (counts_clients && service.service_count > 0) service.client_limit = std::min(service.client_limit, service.service_count);
-  const bool limited = row.name == "auth-worker" || (row.kind == ServiceKind::Login && service.service_count == 1);
+  const bool limited = row.name == "auth-worker" || (serves_clients(row.kind) && service.service_count == 1);
   if (!vsz_given) service.vsz_limit = limited ? settings.number(Key::default_vsz_limit) : 0;
   const auto& words = settings.list(Key::protocols);
   const bool wanted = service.protocol.empty() || std::find(words.begin(), words.end(), service.protocol) != words.end();

@@ -108,7 +108,7 @@ class Checker {
   void auth_clients() {
     int64_t need = 0;
     for (const ServiceSettings& s : c_.services)
-      if (s.enabled && find_service(s.name)->kind == ServiceKind::Login) need += s.process_limit;
+      if (s.enabled && serves_clients(find_service(s.name)->kind)) need += s.process_limit;
     const ServiceSettings* auth = c_.service("auth");
     if (auth && auth->client_limit < need)
       warn({"service", "auth", "client_limit"},

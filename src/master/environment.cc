@@ -121,9 +121,14 @@ Status make_folder(const std::string& path, mode_t mode, const Identity* owner) 
   return {};
 }
 
-bool is_mail_service(const ServiceSettings& service) {
+ServiceKind kind_of(const ServiceSettings& service) {
   const ServiceRow* row = find_service(service.name);
-  return row != nullptr && row->kind == ServiceKind::Mail;
+  return row == nullptr ? ServiceKind::Internal : row->kind;
+}
+
+// What its processes run: only an internal service's or a login service's executable is one of our programs.
+std::string_view role_program(const ServiceSettings& service) {
+  return kind_of(service) == ServiceKind::Delivery ? kLoginProgram : std::string_view(service.executable);
 }
 
 std::string absolute(std::string_view program, const Configuration& configuration) {
@@ -132,7 +137,7 @@ std::string absolute(std::string_view program, const Configuration& configuratio
 
 }  // namespace
 
-bool has_mail_program(const ServiceSettings& service) { return service.enabled && is_mail_service(service) && !service.executable.empty(); }
+bool has_mail_program(const ServiceSettings& service) { return service.enabled && serves_local_users(kind_of(service)) && !service.executable.empty(); }
 
 std::string mail_program_of(const ServiceSettings& service, const Configuration& configuration) {
   const auto words = split_words(service.executable);
@@ -140,15 +145,16 @@ std::string mail_program_of(const ServiceSettings& service, const Configuration&
 }
 
 std::optional<Role> role_of(const ServiceSettings& service) {
-  if (!service.enabled || is_mail_service(service)) return std::nullopt;
-  const std::string_view program = std::string_view(service.executable).substr(service.executable.rfind('/') + 1);
+  if (!service.enabled || kind_of(service) == ServiceKind::Mail) return std::nullopt;
+  std::string_view program = role_program(service);
+  program.remove_prefix(program.rfind('/') + 1);
   for (const RoleRow& row : kRoles)
     if (program == row.executable) return row.role;
   return std::nullopt;
 }
 
 std::string program_of(const ServiceSettings& service, const Configuration& configuration) {
-  return absolute(service.executable, configuration);
+  return absolute(role_program(service), configuration);
 }
 
 bool is_one_shot(const ServiceSettings& service) { return role_of(service) == Role::Login && service.service_count == 1; }
