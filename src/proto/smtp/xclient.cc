@@ -113,6 +113,9 @@ std::string ip_text(const IpAddress& ip) {
   return (ip.family() == IpAddress::Family::V6 ? std::string(kIpv6) : std::string()) + ip.text();
 }
 
+// 0: a client at a socket in the file system.
+std::string port_text(uint16_t port) { return port == 0 ? std::string() : std::to_string(port); }
+
 struct Told {
   const ForwardFacts& facts;
   const ProtocolFacts& own;
@@ -132,9 +135,9 @@ constexpr OutRow kOut[] = {
     {"LOGIN", [](const Told& t) { return own_fact(t, "LOGIN"); }},
     {"TTL", [](const Told& t) { return std::to_string(t.facts.ttl); }},
     {"TIMEOUT", [](const Told& t) { return own_fact(t, "TIMEOUT"); }},
-    {"PORT", [](const Told& t) { return std::to_string(t.facts.remote.port); }},
+    {"PORT", [](const Told& t) { return port_text(t.facts.remote.port); }},
     {"ADDR", [](const Told& t) { return ip_text(t.facts.remote.ip); }},
-    {"DESTPORT", [](const Told& t) { return std::to_string(t.facts.local.port); }},
+    {"DESTPORT", [](const Told& t) { return port_text(t.facts.local.port); }},
     {"DESTADDR", [](const Told& t) { return ip_text(t.facts.local.ip); }},
     {"SESSION", [](const Told& t) { return t.facts.session; }},
     {"CLIENT-TRANSPORT", [](const Told& t) { return own_fact(t, "CLIENT-TRANSPORT"); }},
