@@ -35,16 +35,17 @@ void read_inet_listener(const Node& node, ServiceSettings& service, Problems& pr
   unknown_keys(read_keys(node, inet_listener_keys(), *at, problems), inet_listener_keys(), {}, problems);
 }
 
+// One that the service has already keeps what is not set here.
 void read_unix_listener(const Node& node, ServiceSettings& service, Problems& problems) {
-  UnixListener listener;
-  unknown_keys(read_keys(node, unix_listener_keys(), listener, problems), unix_listener_keys(), {}, problems);
-  if (listener.path.empty()) return problems.error(node, "needs a path");
   auto& all = service.unix_listeners;
-  const auto at = std::find_if(all.begin(), all.end(), [&](const UnixListener& l) { return l.path == listener.path; });
-  if (at == all.end())
-    all.push_back(std::move(listener));
-  else
-    *at = std::move(listener);
+  UnixListener listener;
+  Problems told_below;
+  read_keys(node, unix_listener_keys(), listener, told_below);
+  auto at = std::find_if(all.begin(), all.end(), [&](const UnixListener& l) { return l.path == listener.path; });
+  if (at == all.end()) at = all.insert(all.end(), UnixListener{});
+  unknown_keys(read_keys(node, unix_listener_keys(), *at, problems), unix_listener_keys(), {}, problems);
+  at->where = node.where;
+  if (at->path.empty()) problems.error(node, "needs a path");
 }
 
 void read_listeners(const Node& node, ServiceSettings& service, Problems& problems) {

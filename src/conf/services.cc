@@ -46,7 +46,10 @@ void stock_listeners(const ServiceRow& row, ServiceSettings& service) {
     inet.port = listener.port;
     inet.ssl = listener.ssl;
   }
-  if (!row.unix_listener.empty()) service.unix_listeners.emplace_back().path = row.unix_listener;
+  if (row.unix_listener.empty()) return;
+  UnixListener& socket = service.unix_listeners.emplace_back();
+  socket.path = row.unix_listener;
+  socket.mode = kStockSocketMode;
 }
 
 }  // namespace

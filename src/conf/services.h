@@ -14,6 +14,7 @@ namespace postern {
 
 inline constexpr std::string_view kProtocolWords = "imap pop3 submission lmtp sieve";
 inline constexpr std::string_view kDefaultProtocols = "imap pop3";
+inline constexpr int64_t kStockSocketMode = 0666;  // of unix_listener below
 inline constexpr std::string_view kMaskedProtocols = "imap submission sieve";
 
 enum class ServiceKind : uint8_t {

@@ -30,7 +30,7 @@ void ClientSide::update_facts() {
   facts_.tls_active = stream_.has_tls() && phase_ != Phase::Handshake;
   facts_.tls_available = view_->tls_mode != TlsMode::Off && !door_.tls_before;  // IMAP-9
   facts_.trusted = view_->trusts(door_.remote.ip);
-  const bool same_host = door_.remote.ip == door_.local.ip;
+  const bool same_host = door_.remote.ip == door_.local.ip;  // both none: a socket in the file system
   facts_.secured = facts_.tls_active || door_.tls_before || facts_.trusted || same_host;  // IMAP-8
   info_.tls = facts_.tls_active ? "TLS" : facts_.secured ? "secured" : "";
 }

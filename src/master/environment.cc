@@ -109,6 +109,12 @@ void check_user_file(const DatabaseSettings& database, Findings& findings) {
     findings.errors.push_back(fmt::format("{}: {}: args = {}: {}: {}", database.where, database.name, database.args, file, strerror(errno)));
 }
 
+void check_listeners(const Configuration& configuration, const Environment& environment, Findings& findings) {
+  const auto plans = plan_listeners(configuration, environment);
+  if (!plans) return findings.errors.push_back(plans.error());
+  for (const ListenerPlan& plan : *plans) check_listener(plan, environment, findings);
+}
+
 Status make_folder(const std::string& path, mode_t mode, const Identity* owner) {
   if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return Error(fmt::format("mkdir({}): {}", path, strerror(errno)));
   struct stat st;
@@ -190,7 +196,7 @@ Findings check_environment(const Configuration& configuration, const Environment
   check_tls(configuration, findings);
   for (const auto* databases : {&configuration.passdbs, &configuration.userdbs})
     for (const DatabaseSettings& database : *databases) check_user_file(database, findings);
-  if (const auto plans = plan_listeners(configuration); !plans) findings.errors.push_back(plans.error());
+  check_listeners(configuration, environment, findings);
   if (findings.errors.empty()) try_services(configuration, environment, findings);
   return findings;
 }

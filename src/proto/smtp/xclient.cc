@@ -110,6 +110,9 @@ std::string take_attribute(std::string_view word, ParsedXclient& out) {
 
 // --- writing (SUB-39, LMTP-27) -----------------------------------------------------
 
+// 0: a client at a socket in the file system.
+std::string port_text(uint16_t port) { return port == 0 ? std::string() : std::to_string(port); }
+
 struct Told {
   const ForwardFacts& facts;
   const ProtocolFacts& own;
@@ -120,7 +123,6 @@ struct Told {
     const bool marked = form != XclientForm::Lmtp && ip.family() == IpAddress::Family::V6;
     return (marked ? std::string(kIpv6) : std::string()) + ip.text();
   }
-  std::string port(const Endpoint& e) const { return e.ip.is_none() ? std::string() : std::to_string(e.port); }
 };
 
 std::string helo_value(const Told& t) {
@@ -139,9 +141,9 @@ constexpr OutRow kOut[] = {
     {"LOGIN", [](const Told& t) { return t.own_fact("LOGIN"); }},
     {"TTL", [](const Told& t) { return std::to_string(t.facts.ttl); }},
     {"TIMEOUT", [](const Told& t) { return t.own_fact("TIMEOUT"); }},
-    {"PORT", [](const Told& t) { return t.port(t.facts.remote); }},
+    {"PORT", [](const Told& t) { return port_text(t.facts.remote.port); }},
     {"ADDR", [](const Told& t) { return t.address(t.facts.remote.ip); }},
-    {"DESTPORT", [](const Told& t) { return t.port(t.facts.local); }},
+    {"DESTPORT", [](const Told& t) { return port_text(t.facts.local.port); }},
     {"DESTADDR", [](const Told& t) { return t.address(t.facts.local.ip); }},
     {"SESSION", [](const Told& t) { return t.facts.session; }},
     {"CLIENT-TRANSPORT", [](const Told& t) { return t.own_fact("CLIENT-TRANSPORT"); }},
