@@ -152,8 +152,8 @@ class SubmissionServer(Server):
 
 class LmtpServer(Server):
     """Ends data at CRLF.CRLF only; what it took as messages stands in `messages`. CHUNKING in `capabilities` makes the proxy use BDAT."""
-    words = {"greeting": b"220 stub ready\r\n", "capabilities": b"250-stub\r\n250-STARTTLS\r\n250 8BITMIME\r\n",
-             "capabilities_tls": b"250-stub\r\n250 8BITMIME\r\n", "consent": b"220 go\r\n", "accepted": b"250 2.1.5 OK\r\n",
+    words = {"greeting": b"220 stub ready\r\n", "capabilities": b"250-stub\r\n250-STARTTLS\r\n250 ENHANCEDSTATUSCODES\r\n",
+             "capabilities_tls": b"250-stub\r\n250 ENHANCEDSTATUSCODES\r\n", "consent": b"220 go\r\n", "accepted": b"250 2.1.5 OK\r\n",
              "saved": b"250 2.0.0 Saved\r\n", "done": b"250 2.0.0 done\r\n"}
 
     def __init__(self, **changed):

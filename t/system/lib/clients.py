@@ -14,11 +14,21 @@ def b64(text):
     return base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()
 
 
+def connect(place, source, source_port, seconds):
+    """A connection to a port of this host, or to a socket in the file system."""
+    if isinstance(place, int):
+        return socket.create_connection(("127.0.0.1", place), seconds, source_address=(source, source_port))
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(seconds)
+    connection.connect(place)
+    return connection
+
+
 class Line:
-    """A connection on which lines go to and fro."""
+    """A connection, to a port or a path, on which lines go to and fro."""
 
     def __init__(self, port, tls=False, source="127.0.0.1", source_port=0, seconds=20):
-        self.socket = socket.create_connection(("127.0.0.1", port), seconds, source_address=(source, source_port))
+        self.socket = connect(port, source, source_port, seconds)
         self.ends = self.socket.getsockname(), self.socket.getpeername()
         self.buffer = b""
         if tls:

@@ -43,7 +43,8 @@ class Postern:
         self.name = name
         self.conf = self.folder + "/postern.conf"
         self.log = self.folder + "/log"
-        self.imap, self.imaps, self.pop3, self.pop3s, self.submission, self.submissions, self.sieve = (world.free_port() for _ in range(7))
+        self.imap, self.imaps, self.pop3, self.pop3s, self.submission, self.submissions, self.sieve, self.lmtp = (
+            world.free_port() for _ in range(8))
         self.process = None
         ca, cert, key = world.certificates()
         adapter.hand_over(self.log)
@@ -58,6 +59,7 @@ class Postern:
         self.settings["service"] = adapter.listeners(
             {"imap": self.imap, "imaps": self.imaps, "pop3": self.pop3, "pop3s": self.pop3s, "submission": self.submission,
              "submissions": self.submissions, "sieve": self.sieve}, False)
+        self.settings["service"]["lmtp"] = {"inet_listener": {"lmtp": {"port": self.lmtp}}}
         self.set(**settings)
 
     def set(self, **settings):
@@ -78,7 +80,7 @@ class Postern:
     def ready(self):
         if self.process.poll() is not None:
             raise AssertionError("postern ended with %d: %s" % (self.process.returncode, self.output()))
-        ports = {"imap": self.imap, "pop3": self.pop3, "submission": self.submission, "sieve": self.sieve}
+        ports = {"imap": self.imap, "pop3": self.pop3, "submission": self.submission, "sieve": self.sieve, "lmtp": self.lmtp}
         return all(world.listening(ports[p]) for p in self.settings["protocols"] if p in ports)
 
     def output(self):
@@ -90,11 +92,17 @@ class Postern:
     def reload(self):
         self.signal(signal.SIGHUP)
 
-    def reload_and_wait(self):
-        """Until the new configuration is in use."""
-        before = len(self.lines("Configuration reloaded"))
-        self.reload()
-        until(lambda: len(self.lines("Configuration reloaded")) > before, "reloaded")
+    def reload_and_wait(self, outcome="Configuration reloaded"):
+        """Until the new configuration is in use, or the log tells of another outcome. A master that is still starting is asked again."""
+        before, ignored = len(self.lines(outcome)), -1
+
+        def done():
+            nonlocal ignored
+            if (now := len(self.lines("Reload ignored"))) > ignored:
+                ignored = now
+                self.reload()
+            return len(self.lines(outcome)) > before
+        until(done, outcome)
 
     def stop(self):
         return world.end(self.process)
