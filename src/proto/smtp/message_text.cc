@@ -4,6 +4,12 @@
 
 namespace postern::smtp {
 
+namespace {
+
+constexpr std::string_view kOdd("\r\n\0", 3);
+
+}  // namespace
+
 void LineEnds::append(std::string_view bytes, std::string& out) {
   while (!bytes.empty()) {
     if (held_cr_) {
@@ -13,12 +19,12 @@ void LineEnds::append(std::string_view bytes, std::string& out) {
       bytes.remove_prefix(whole ? 1 : 0);
       continue;
     }
-    const size_t plain = std::min(bytes.find_first_of("\r\n"), bytes.size());
+    const size_t plain = std::min(bytes.find_first_of(kOdd), bytes.size());
     out += bytes.substr(0, plain);
     bytes.remove_prefix(plain);
     if (bytes.empty()) return;
     held_cr_ = bytes.front() == '\r';
-    if (!held_cr_) out += "\r\n";
+    if (!held_cr_) out += bytes.front() == '\n' ? "\r\n" : " ";
     bytes.remove_prefix(1);
   }
 }
