@@ -58,8 +58,7 @@ class Postern:
             self.settings["passdb"] = ({"driver": "passwd-file", "args": file},)
         self.settings["service"] = adapter.listeners(
             {"imap": self.imap, "imaps": self.imaps, "pop3": self.pop3, "pop3s": self.pop3s, "submission": self.submission,
-             "submissions": self.submissions, "sieve": self.sieve}, False)
-        self.settings["service"]["lmtp"] = {"inet_listener": {"lmtp": {"port": self.lmtp}}}
+             "submissions": self.submissions, "sieve": self.sieve, "lmtp": self.lmtp}, False)
         self.set(**settings)
 
     def set(self, **settings):
