@@ -4,7 +4,7 @@ SYSTEM_TESTS = %D%/config_test.py %D%/login_test.py %D%/auth_test.py %D%/clients
   %D%/source_ports_test.py %D%/tricks_test.py %D%/unix_socket_test.py
 TESTS += $(SYSTEM_TESTS)
 EXTRA_DIST += $(SYSTEM_TESTS) %D%/lib/alpine.py %D%/lib/backends.py %D%/lib/clients.py %D%/lib/cyrus.py %D%/lib/daemon.py %D%/lib/dovecot.py %D%/lib/mailhost.py %D%/lib/mail_programs.py %D%/lib/postfix.py \
-  %D%/lib/stub.py %D%/lib/syslogd.py %D%/lib/tap.py %D%/lib/traffic.py %D%/lib/world.py t/adapters/libconfig.py t/adapters/postern.py \
+  %D%/lib/stub.py %D%/lib/syslogd.py %D%/lib/tap.py %D%/lib/traffic.py %D%/lib/trick_checks.py %D%/lib/tricks.py %D%/lib/world.py t/adapters/libconfig.py t/adapters/postern.py \
   t/adapters/DIFFERENCES.md
 
 # What they run is an installed tree.

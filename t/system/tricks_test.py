@@ -3,398 +3,18 @@
 
 A trick that a protocol has no room for has a row all the same, which says why and what is looked at instead. Behind each row the
 workers are the same, nothing of a panic is in the log, and somebody else logs in (for LMTP: delivers)."""
-import os, re, sqlite3, ssl, sys
+import os, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-import backends, clients, daemon, stub, tap, world
+import tricks
 from backends import TAG
 from clients import b64
 from daemon import PASSWORD
-from tap import contains, expect, test, until
-
-PROTOCOLS = ("imap", "pop3", "submission", "sieve", "lmtp")
-ROWS, USERS = [], {}
-STRANGER = "127.0.0.9"
-EVIL = b"e\rv\x1b[31mil"  # in a backend's text
-UNAVAILABLE = "Account is temporarily unavailable."
-CLOSED = None  # in place of a line: the connection has ended
-
-
-# --- the protocols -----------------------------------------------------------------
-
-class Side:
-    """What the tricks need to know of a protocol. `to_tls`: what a backend hears before STARTTLS is agreed."""
-
-    def __init__(self, name, client, **more):
-        self.name, self.client = name, client
-        self.starttls, self.consent, self.noop, self.nooped, self.to_tls, self.unavailable = (
-            more[k] for k in ("starttls", "consent", "noop", "nooped", "to_tls", "unavailable"))
-        self.login, self.to_login, self.accepted = more["login"], more["to_login"], more["accepted"]
-        self.server = backends.SERVERS[name]
-
-    def open(self, **how):
-        return self.client(getattr(proxy, self.name), **how)
-
-
-def plain(user, password=PASSWORD, authzid=""):
-    return b64("%s\0%s\0%s" % (authzid, user, password)).encode()
-
-
-def sub(text, *parts):
-    for part in parts:
-        text = text.replace(b"%", part if isinstance(part, bytes) else part.encode(), 1)
-    return text
-
-
-SIDES = {s.name: s for s in (
-    Side("imap", clients.Imap, starttls=b"s STARTTLS\r\n", consent="s OK Begin TLS negotiation now.", noop=b"n NOOP\r\n", nooped=["n OK NOOP completed."],
-         login=lambda u: sub(b"l LOGIN % %\r\n", u, PASSWORD), unavailable=UNAVAILABLE,
-         accepted="OK [CAPABILITY IMAP4rev1] in", to_tls=b"S STARTTLS\r\n", to_login=lambda u: sub(b'L LOGIN "%" "%"\r\n', u, PASSWORD)),
-    Side("pop3", clients.Pop3, starttls=b"STLS\r\n", consent="+OK Begin TLS negotiation now.", noop=b"USER noop\r\n", nooped=["+OK"],
-         login=lambda u: sub(b"USER %\r\nPASS %\r\n", u, PASSWORD), unavailable=UNAVAILABLE,
-         accepted="+OK in", to_tls=b"STLS\r\n", to_login=lambda u: sub(b"USER %\r\nPASS %\r\n", u, PASSWORD)),
-    Side("submission", clients.Smtp, starttls=b"STARTTLS\r\n", consent="220 2.0.0 Begin TLS negotiation now.", noop=b"NOOP\r\n", nooped=["250 2.0.0 OK"],
-         login=lambda u: sub(b"AUTH PLAIN %\r\n", plain(u)), unavailable=UNAVAILABLE,
-         accepted="235 2.7.0 in", to_tls=b"EHLO proxy.test\r\nSTARTTLS\r\n",
-         to_login=lambda u: sub(b"EHLO proxy.test\r\nAUTH PLAIN %\r\n", plain(u, authzid=u))),
-    Side("sieve", clients.Sieve, starttls=b"STARTTLS\r\n", consent='OK "Begin TLS negotiation now."', noop=b"NOOP\r\n", nooped=['OK "NOOP Completed"'],
-         login=lambda u: sub(b'AUTHENTICATE "PLAIN" "%"\r\n', plain(u)), unavailable=UNAVAILABLE,
-         accepted='OK "in"', to_tls=b"STARTTLS\r\n", to_login=lambda u: sub(b'AUTHENTICATE "PLAIN" "%"\r\n', plain(u, authzid=u))),
-    Side("lmtp", clients.Lmtp, starttls=b"STARTTLS\r\n", consent="220 2.0.0 Begin TLS negotiation now.", noop=b"NOOP\r\n", nooped=["250 2.0.0 OK"],
-         login=lambda u: sub(b"MAIL FROM:<sender@example.org>\r\nRCPT TO:<%>\r\n", u), unavailable="451 4.4.0 Proxy failed",
-         accepted="250 2.1.5 OK", to_tls=b"LHLO proxy.test\r\nSTARTTLS\r\n",
-         to_login=lambda u: sub(b"LHLO proxy.test\r\nMAIL FROM:<sender@example.org>\r\nRCPT TO:<%>\r\n", u)))}
-
-
-# --- rows --------------------------------------------------------------------------
-
-class Instead:
-    """The trick means nothing here: why, and what is looked at in its place."""
-
-    def __init__(self, why, *says, holds=None):
-        self.why, self.says, self.holds = why, says, holds
-
-
-def rows(trick, holds, **says):
-    """A row for each protocol; `holds` gets its Side and what the row says."""
-    assert set(says) == set(PROTOCOLS), trick
-    for name in PROTOCOLS:
-        said = says[name]
-        if isinstance(said, Instead):
-            ROWS.append((name, "%s: %s" % (trick, said.why), said.holds or holds, said.says))
-        else:
-            ROWS.append((name, trick, holds, said if isinstance(said, tuple) else (said,)))
-
-
-def every(make):
-    """The same for each protocol."""
-    return {name: make(SIDES[name]) for name in PROTOCOLS}
-
-
-# --- what clients do ---------------------------------------------------------------
-
-def lines_of(client, wanted):
-    """As many lines as `wanted` has."""
-    return [client.line() for _ in wanted]
-
-
-def hears(side, said, heard, **how):
-    """`said` is answered by `heard`; the next command as ever, unless the connection has ended."""
-    heard = heard + ([] if heard[-1:] == [CLOSED] else side.nooped)
-    for step in ([1, 1 << 20] if len(said) < 300 else [1 << 20]):
-        client = side.open(**how)
-        try:
-            for at in range(0, len(said), step):
-                client.send(said[at:at + step])
-            client.send(side.noop)
-        except OSError:
-            pass  # it has heard enough
-        answers = lines_of(client, heard)
-        expect(answers == heard, "in steps of %d: %r instead of %r" % (step, answers, heard))
-        client.close()
-
-
-def never_inside_tls(side, pieces, before=()):
-    """Clear text behind STARTTLS: no TLS, no answer, nobody logged in."""
-    client = side.open()
-    try:
-        client.send_pieces(*pieces)
-    except OSError:
-        pass  # ended by the first piece
-    wanted = [*before, side.consent]
-    answers = lines_of(client, wanted)
-    expect(answers == wanted, answers)
-    ends_without_tls(client)
-
-
-def ends_without_tls(client):
-    expect(client.buffer[:1] in (b"", b"\x15"), "an answer in the clear: %r" % client.buffer)  # at most a TLS alert
-    try:
-        client.start_tls()
-        under_tls = client.socket.version() is not None  # none, too, where the connection was gone
-    except TimeoutError:
-        raise AssertionError("not ended")
-    except (ConnectionError, ssl.SSLError):
-        under_tls = False
-    expect(not under_tls, "TLS, behind clear text")
-    expect(not trap.connections, "a command from before TLS was executed")
-
-
-def never_behind_the_consent(side, said):
-    client = side.open()
-    client.send(side.starttls)
-    expect(client.line() == side.consent, "no TLS")
-    client.send(said)
-    ends_without_tls(client)
-
-
-def never_at_a_backend(side, said, heard):
-    """Names and passwords that would be lines of their own; a clean one on the same connection gets through."""
-    known = len(anybody[side.name].peers)
-    client = side.open()
-    client.send(said)
-    answers = lines_of(client, heard)
-    expect(answers == heard, answers)
-    expect(len(anybody[side.name].peers) == known, "a backend was asked: %r" % anybody[side.name].heard)
-    answer = client.login("clean")
-    expect(answer == side.accepted, answer)
-    expect(anybody[side.name].peers[known].heard == side.to_login("clean"), anybody[side.name].peers[known].heard)
-    client.close()
-
-
-def stays_encoded(side, orcpt):
-    """A backend gets it as it came; the header that names it does not."""
-    server, known = anybody[side.name], len(anybody[side.name].messages)
-    client = side.open()
-    client.send(b"MAIL FROM:<>\r\nRCPT TO:<who> ORCPT=rfc822;" + orcpt + b"\r\n")
-    expect(lines_of(client, "12") == ["250 2.1.0 OK", "250 2.1.5 OK"], "no recipient")
-    contains(server.peers[-1].heard, b"RCPT TO:<who> ORCPT=rfc822;" + orcpt + b"\r\n")
-    by_data(client, (b"Subject: x\r\n\r\nHello.",))
-    contains(client.line(), "250 2.0.0 <who>")
-    expect(len(server.messages) == known + 1 and b"X-Smuggled" not in server.messages[-1], server.messages[-1])
-    hears_still(side, client)
-
-
-def starts_afresh(side, steps):
-    """(what is said, what is heard) before TLS and behind it; None between them is TLS itself."""
-    client = side.open(source=STRANGER)
-    for said, heard in steps:
-        if said is None:
-            client.send(side.starttls)
-            expect(client.line() == side.consent, "no TLS")
-            client.start_tls()
-            if side.name == "sieve":
-                client.answer()  # capabilities come unasked
-        else:
-            client.send(said)
-        answers = lines_of(client, heard)
-        expect(answers == heard, "%r: %r" % (said, answers))
-    expect(not trap.connections, "logged in with half a login from before TLS")
-    client.close()
-
-
-def not_who_he_says(side, said, inside):
-    """What a stranger says of himself in the clear does not reach a backend."""
-    client = side.open(source=STRANGER)
-    client.send(said + side.starttls)
-    while (line := client.line()) != side.consent:
-        expect(line is not None, "ended")
-    client.start_tls()
-    client.send(inside + side.login("told"))
-    peer = until(lambda: next((p for p in told[side.name].peers if p.login_at), None), "a login at the backend")
-    told[side.name].peers.clear()
-    expect(b"192.0.2.66" not in peer.heard and b"liar" not in peer.heard, peer.heard)
-    expect(STRANGER.encode() in peer.heard, peer.heard)
-    client.close()
-
-
-# --- what backends do --------------------------------------------------------------
-
-trap = stub.Stub(lambda connection: connection.close())  # nobody must ever come here
-
-
-class Backend:
-    """A backend with these words, and a user whose fields name it."""
-
-    def __init__(self, side, fields, words):
-        self.user, self.server = "back%d" % len(USERS), side.server(**words)
-        USERS[self.user] = stub.Stub(self.server.talk).fields("proxy_timeout=2", *fields)
-        self.side = side
-
-    def login(self):
-        """(the answer, all bytes that came to the client, the backend's one connection)"""
-        client = self.side.open()
-        answer = client.login(self.user)
-        if len(self.server.peers) > 1:
-            raise AssertionError("several connections")
-        return answer, client
-
-
-PLAIN, OVER_TLS, TRUSTED = ["proxy_not_trusted=y"], ["proxy_not_trusted=y", "starttls=any-cert"], ["starttls=any-cert"]
-
-
-def back(trick, holds, fields, **says):
-    """Rows whose first part is what a backend says instead of the usual."""
-    for name, said in says.items():
-        parts = said.says if isinstance(said, Instead) else said if isinstance(said, tuple) else (said,)
-        made = (Backend(SIDES[name], fields, parts[0]), *parts[1:])
-        says[name] = Instead(said.why, *made, holds=said.holds) if isinstance(said, Instead) else made
-    rows(trick, holds, **says)
-
-
-def login_fails(side, backend, clear, inside=b""):
-    """A failure that is not the user's; the backend has heard this and no more."""
-    answer, client = backend.login()
-    contains(answer, side.unavailable)
-    peer = backend.server.peers[0]
-    clear = clear(backend.user) if callable(clear) else clear
-    expect((peer.clear, peer.inside) == (clear, inside), "heard %r and inside TLS %r" % (peer.clear, peer.inside))
-    hears_still(side, client)
-
-
-def hears_still(side, client):
-    client.send(side.noop)
-    answers = lines_of(client, side.nooped)
-    expect(answers == side.nooped, answers)
-    client.close()
-
-
-def login_is_made(side, backend, answer_wanted=None):
-    answer, client = backend.login()
-    expect(answer == (answer_wanted or side.accepted), answer)
-    peer = backend.server.peers[0]
-    said = peer.inside or peer.clear
-    expect(said == side.to_login(backend.user), said)
-    client.close()
-
-
-def not_told(side, backend, word, in_clear_only=False):
-    """The login is made, and what the backend hears (in the clear) has not this word."""
-    answer, client = backend.login()
-    peer = backend.server.peers[0]
-    expect(answer.startswith(side.accepted.split(" ")[0]), answer)
-    expect(peer.inside, "no TLS")
-    expect(word not in (peer.clear if in_clear_only else peer.heard), peer.heard)
-    client.close()
-
-
-def not_shown(side, backend, word):
-    """The login is made, and the client does not hear this word of the backend's."""
-    client = side.open()
-    client.send(side.login(backend.user))
-    heard = []
-    while not any(line.endswith(" in") or line.endswith('in"') or line.startswith("250 2.1.5") for line in heard[-1:]):
-        heard.append(client.line())
-        expect(heard[-1] is not None, heard)
-    expect(not any(word in line for line in heard), heard)
-    client.close()
-
-
-def clean_text(side, backend, begins):
-    """One line for the client without control bytes, and none in the log."""
-    client = side.open()
-    client.send(side.login(backend.user))
-    until(lambda: backend.server.peers and backend.server.peers[0].login_at, "the login is answered")
-    while not re.search(rb"(^|\n)(l )?" + re.escape(begins) + rb".*\n", client.buffer):
-        data = client.socket.recv(65536)
-        expect(data, "no answer but %r" % client.buffer)
-        client.buffer += data
-    said = client.buffer
-    expect(not re.search(rb"[\0-\x09\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n", said), "control bytes for the client: %r" % said)
-    client.close()
-    clean_log()
-
-
-def clean_log():
-    with open(proxy.log, "rb") as f:
-        expect(not re.search(rb"[\0-\x09\x0b-\x1f\x7f]", f.read()), "control bytes in the log")
-
-
-def logged_clean(side, backend, clear=b""):
-    login_fails(side, backend, clear)
-    proxy.wait_line(r"e\\x0dv\\x1b\[31mil")
-    clean_log()
-
-
-# --- messages -----------------------------------------------------------------------
-
-SMUGGLED = b"MAIL FROM:<smuggler@example.org>\r\nRCPT TO:<good>\r\nDATA\r\nSubject: smuggled\r\n\r\nHello."
-
-
-def relayed_untouched(side, trick):
-    """Behind the login all bytes go to the backend as they are: its framing and the client's are the same."""
-    known = len(good[side.name].peers)
-    client = side.open()
-    expect(client.login("good") == side.accepted, "refused")
-    said = b"before" + trick + SMUGGLED + b"\r\n.\r\n"
-    client.send_pieces(said[:6 + len(trick) // 2], said[6 + len(trick) // 2:])
-    peer = good[side.name].peers[known]
-    until(lambda: len(peer.after_login) >= len(said), "all of it arrives")
-    expect(peer.after_login == said, peer.after_login)
-    client.close()
-
-
-LINE_END = re.compile(rb"\r\n|\r|\n")
-
-
-def read_leniently(stream):
-    """(commands, messages) as a server reads them that takes any line end for one, and no notice of NUL."""
-    commands, messages, at = [], [], 0
-
-    def line():
-        nonlocal at
-        end = LINE_END.search(stream, at)
-        start, stop = at, end.start() if end else len(stream)
-        at = end.end() if end else len(stream)
-        return stream[start:stop].replace(b"\0", b"")
-
-    while at < len(stream):
-        commands.append(line())
-        words = commands[-1].upper().split()
-        if words[:1] == [b"DATA"]:
-            text = []
-            while at < len(stream) and (text_line := line()) != b".":
-                text.append(text_line)
-            messages.append(b"\n".join(text))
-        elif words[:1] == [b"BDAT"]:
-            messages.append(stream[at:at + int(words[1])])
-            at += int(words[1])
-    return commands, messages
-
-
-def one_message(side, *cuts):
-    """The message in `cuts` (segments) arrives as one, by DATA and by BDAT, at backends with DATA and with BDAT."""
-    for user in ("good", "chunking"):
-        for send in (by_data, by_bdat):
-            delivered_once(side, user, send, cuts)
-
-
-def by_data(client, cuts):
-    expect(client.command("DATA")[-1].startswith("354"), "DATA")
-    client.send_pieces(*cuts[:-1], cuts[-1] + b"\r\n.\r\n")
-
-
-def by_bdat(client, cuts):
-    text = b"".join(cuts) + b"\r\n.\r\n"  # content here
-    client.send_pieces(b"BDAT %d LAST\r\n" % len(text) + text[:len(cuts[0])], text[len(cuts[0]):])
-
-
-def delivered_once(side, user, send, cuts):
-    server = good["lmtp"] if user == "good" else chunking
-    known = len(server.peers), len(server.messages)
-    client = side.open()
-    expect(client.login(user).startswith("250"), "no recipient")
-    send(client, cuts)
-    answer = client.reply()
-    expect(answer[-1].startswith("250 2.0.0 <%s>" % user), answer)
-    hears_still(side, client)
-    peer = server.peers[known[0]]
-    expect(len(server.peers) == known[0] + 1 and len(server.messages) == known[1] + 1, "%d messages" % (len(server.messages) - known[1]))
-    commands, messages = read_leniently(peer.heard)
-    names = [c.split()[0].upper() for c in commands if c]
-    expect(names.count(b"MAIL") == 1 and len([n for n in names if n in (b"DATA",)]) <= 1, commands)
-    expect(sum(b"MAIL FROM:<smuggler" in m for m in messages) == 1, "%s to %s: %r" % (send.__name__, user, messages))
-
+from trick_checks import (
+    SMUGGLED, clean_text, dot_line_in_pieces, greeting_is_drowned, hears, logged_clean, login_fails, login_is_drowned, login_is_made,
+    never_at_a_backend, never_behind_the_consent, never_inside_tls, not_shown, not_told, not_who_he_says, one_message, relayed_untouched,
+    starts_afresh, stays_encoded, without_end)
+from tricks import CLOSED, EVIL, OVER_TLS, PLAIN, TRUSTED, XCLIENT, Instead, back, every, plain, rows, trap, words
 
 # --- the table: clients, STARTTLS (SEC-1) --------------------------------------------------------
 
@@ -535,21 +155,12 @@ rows("half a login in the clear, the other half in TLS", starts_afresh,
              (b'"%s"\r\n' % plain("trap"), [SIEVE_BAD])],),
      lmtp=([(b"MAIL FROM:<a@example.org>\r\nSTARTTLS\r\n", ["250 2.1.0 OK", "503 5.5.0 STARTTLS not permitted during a mail transaction"]),
             (b"RSET\r\n", ["250 2.0.0 OK"]), TLS, (b"RCPT TO:<trap>\r\n", ["503 5.5.0 MAIL needed first"])],))
-XCLIENT = b"XCLIENT ADDR PORT SESSION TTL HELO"
-ASKS = {"imap": {}, "pop3": {"greeting": b"+OK [XCLIENT] ready\r\n"}, "sieve": {"greeting": b'"SASL" "PLAIN"\r\n"XCLIENT"\r\nOK "ready"\r\n'},
-        "submission": {"capabilities": b"250-stub\r\n250-AUTH PLAIN\r\n250 " + XCLIENT + b"\r\n"},
-        "lmtp": {"capabilities": b"250-stub\r\n250-ENHANCEDSTATUSCODES\r\n250 " + XCLIENT + b"\r\n"}}
 CLAIM = b"XCLIENT ADDR=192.0.2.66 PORT=66 HELO=liar SESSION=liar\r\n"
 rows("a stranger says in the clear who he is", not_who_he_says,
      imap=(b'a ID ("x-originating-ip" "192.0.2.66" "x-session-id" "liar" "name" "liar")\r\n', b""), pop3=(CLAIM, b""),
      submission=(b"EHLO liar\r\n" + CLAIM, b""), sieve=(b"XCLIENT ADDR=192.0.2.66 PORT=66 SESSION=liar\r\n", b""), lmtp=(b"LHLO liar\r\n" + CLAIM, b""))
 
 # --- the table: backends, STARTTLS (SEC-2 to SEC-9) ----------------------------------------------
-
-
-def words(**names):
-    """Of one backend."""
-    return names
 
 
 def injected(side):
@@ -614,11 +225,6 @@ back("a greeting that sends us elsewhere", login_fails, PLAIN,
 
 # --- the table: backends, lines -------------------------------------------------------------------
 
-def word(name, text):
-    """A word of each backend."""
-    return {protocol: words(**{name: text[protocol]}) for protocol in PROTOCOLS}
-
-
 def with_evil(**texts):
     return {name: text.replace(b"%", EVIL) for name, text in texts.items()}
 
@@ -645,40 +251,11 @@ back("lines that end with CR only", login_fails, PLAIN, **every(lambda s: (words
 back("a line that is too long", login_fails, PLAIN, **every(lambda s: (words(greeting=s.server.words["greeting"][:-2] + b"x" * 4200 + b"\r\n"), b"")))
 
 
-def without_end(text):
-    def say(peer):
-        try:
-            stub.endless(peer.socket, text * 500)
-        except OSError:
-            pass
-    return say
-
-
-
-
-def greeting_is_drowned(side, backend):
-    """Where the greeting is a line, the login may be under way when the flood is noticed."""
-    answer, client = backend.login()
-    contains(answer, side.unavailable)
-    heard = backend.server.peers[0].heard
-    expect(not heard or side.to_login(backend.user).startswith(heard), heard)
-    hears_still(side, client)
-
-
 ONE_LINE = "it has one line, and those behind it are not asked for"
 back("a greeting without end", greeting_is_drowned, PLAIN,
      imap=Instead(ONE_LINE, words(greeting=without_end(b"* OK [CAPABILITY IMAP4rev1] ready\r\n"))), pop3=Instead(ONE_LINE, words(greeting=without_end(b"+OK\r\n"))),
      submission=words(greeting=without_end(b"220-noise\r\n")), sieve=words(greeting=without_end(b'"NOISE"\r\n')), lmtp=words(greeting=without_end(b"220-noise\r\n")))
 ENDLESS = {"imap": b"* OK noise\r\n", "pop3": b"-ERR noise\r\n", "submission": b"235-noise\r\n", "sieve": b'""\r\n', "lmtp": b"250-noise\r\n"}
-
-
-def login_is_drowned(side, backend):
-    """The answer to the login has no end: the client's login fails, and the connection ends."""
-    answer, client = backend.login()
-    expect(side.accepted != answer, answer)
-    peer = backend.server.peers[0]
-    expect(peer.heard.startswith(side.to_login(backend.user)), peer.heard)
-    client.close()
 
 
 back("an answer to the login without end", login_is_drowned, PLAIN, **every(lambda s: words(accepted=without_end(ENDLESS[s.name]))))
@@ -699,88 +276,8 @@ for name, ending in ENDINGS.items():
     rows("a second message behind " + name, one_message, imap=relayed, pop3=relayed, submission=relayed, sieve=relayed, lmtp=message(ending))
 
 
-def dot_line_in_pieces(side):
-    """CRLF.CRLF, cut at each byte: it is the end, and what stands behind it is commands."""
-    for at in range(1, 5):
-        end = b"\r\n.\r\n"
-        client = side.open()
-        expect(client.login("good").startswith("250"), "no recipient")
-        expect(client.command("DATA")[-1].startswith("354"), "DATA")
-        known = len(good["lmtp"].messages)
-        client.send_pieces(b"Subject: cut\r\n\r\n.Hello" + end[:at], end[at:] + side.noop)
-        contains(client.line(), "250 2.0.0 <good>")
-        expect(lines_of(client, side.nooped) == side.nooped, "the command behind the end")
-        hears_still(side, client)
-        messages = good["lmtp"].messages[known:]
-        expect(len(messages) == 1 and messages[0].endswith(b"\r\n\r\nHello\r\n"), messages)
-
-
 untouched = Instead(RELAY, b"\r\n.\r\n", holds=relayed_untouched)
 rows("the end of a message cut at each byte", dot_line_in_pieces, imap=untouched, pop3=untouched, submission=untouched, sieve=untouched, lmtp=())
 
-# --- running it ------------------------------------------------------------------------
-
-def set_up():
-    global proxy, good, anybody, told, chunking, workers
-    why = daemon.missing()
-    if why:
-        return why
-    good, anybody = ({name: side.server() for name, side in SIDES.items()} for _ in range(2))
-    told = {name: side.server(**ASKS[name]) for name, side in SIDES.items()}
-    chunking = backends.LmtpServer(capabilities=b"250-stub\r\n250-CHUNKING\r\n250 ENHANCEDSTATUSCODES\r\n")
-    proxy = daemon.Postern("proxy", None, protocols=list(PROTOCOLS), **settings())
-    proxy.start()
-    workers = until(lambda: len(proxy.processes("login")) == len(PROTOCOLS) and proxy.processes("login"), "the workers are there")
-    return None
-
-
-def settings():
-    one = {"process_min_avail": 1, "process_limit": 1, "service_count": 0}
-    services = ("imap-login", "pop3-login", "submission-login", "managesieve-login", "lmtp")
-    file = daemon.users_file("users", {"trap": trap.fields(), "chunking": stub.Stub(chunking.talk).fields(*PLAIN), **USERS})
-    rows_of = [(p, kind, stub.Stub(server[p].talk).port) for p in PROTOCOLS
-               for kind, server in (("good", good), ("told", told), ("", anybody))]
-    return {"passdb": ({"driver": "passwd-file", "args": file}, {"driver": "sql", "sql_driver": "sqlite", "sql_connect": everybody(rows_of),
-                        "sql_password_query": "SELECT NULL AS password, 'y' AS nopassword, 'y' AS proxy, '127.0.0.1' AS host, port, "
-                        "CASE user WHEN 'told' THEN NULL ELSE 'y' END AS proxy_not_trusted, CASE service WHEN 'lmtp' THEN 'lmtp' ELSE NULL END AS protocol FROM backends WHERE service = '%s' "
-                        "AND user IN ('%u', '') ORDER BY user DESC LIMIT 1"}),
-            "lmtp_hdr_delivery_address": "original", "auth_username_chars": "", "auth_mechanisms": ["plain", "login"], "disable_plaintext_auth": False, "login_proxy_max_reconnects": 0,
-            "service": {name: one for name in services}}
-
-
-def everybody(rows_of):
-    """A table in which every name has a backend."""
-    db = sqlite3.connect(world.path("backends.db"))
-    db.execute("CREATE TABLE backends (service TEXT, user TEXT, port INT)")
-    db.executemany("INSERT INTO backends VALUES (?,?,?)", rows_of)
-    db.commit()
-    db.close()
-    os.chmod(world.path("backends.db"), 0o644)
-    return world.path("backends.db")
-
-
-def nobody_noticed(side):
-    expect(proxy.processes("login") == workers, "other workers than before")
-    died = proxy.lines(r"killed with signal|Panic|Fatal")
-    expect(not died, died)
-    client = side.open()
-    answer = client.login("good")
-    expect(answer == side.accepted, answer)
-    client.close()
-
-
-def add(name, trick, holds, says):
-    def run():
-        try:
-            holds(SIDES[name], *says)
-        finally:
-            nobody_noticed(SIDES[name])
-    run.__name__ = "%s: %s" % (name, trick)
-    test(run)
-
-
-for each in ROWS:
-    add(*each)
-
 if __name__ == "__main__":
-    tap.main(set_up, world.finish, lambda: "\n".join(proxy.output().splitlines()[-15:]))
+    tricks.run_all()
