@@ -87,6 +87,7 @@ Verdict ScriptRunner::ask(Waiting& waiting, std::string_view line, uint64_t begi
 }
 
 void ScriptRunner::settle(size_t position, Verdict verdict, StepResult& result, ScriptOutput& out) {
+  if (verdict == Verdict::Failed) end(std::move(result.failure), out);
   if (out.send.empty())
     out.send = std::move(result.send);
   else
@@ -108,8 +109,6 @@ void ScriptRunner::settle(size_t position, Verdict verdict, StepResult& result, 
     state_ = State::Finished;
     out.accepted = std::move(result.accepted);
     out.event = ScriptOutput::Event::Accepted;
-  } else {
-    end(std::move(result.failure), out);
   }
 }
 
@@ -133,7 +132,7 @@ void ScriptRunner::fail(FailureClass what, std::string log_text, ScriptOutput& o
   end(BackendFailure{what, std::move(log_text), {}}, out);
 }
 
-// What was to be sent, maybe a password, is not.
+// What was to be sent, maybe a password, is not; a step that fails may still say goodbye.
 void ScriptRunner::end(BackendFailure failure, ScriptOutput& out) {
   state_ = State::Finished;
   secure_zero(out.send.data(), out.send.size());

@@ -14,6 +14,7 @@ void send_letter(BackPlan&, std::string& out) { (out += C) += "\n"; }
 
 Verdict read_hello(std::string_view line, BackPlan&, StepResult& result) {
   if (line == "hello") return Verdict::Next;
+  if (line == "wait") result.send = "bye\n";
   result.failure = {FailureClass::Protocol, "no hello", {}};
   return Verdict::Failed;
 }
@@ -170,6 +171,12 @@ TEST(ScriptRunner, BoundsLinesAndTheirNumber) {
   length.feed("123456789012");
   EXPECT_EQ(length.out.event, ScriptOutput::Event::Failed);
   EXPECT_EQ(length.out.failure.what, FailureClass::Protocol);
+}
+
+TEST(ScriptRunner, SaysGoodbyeWhereAStepWantsTo) {
+  Runner runner(kSteps);
+  EXPECT_EQ(runner.feed("wait\n"), "bye\n");
+  EXPECT_EQ(runner.out.event, ScriptOutput::Event::Failed);
 }
 
 TEST(ScriptRunner, ReadsNothingAfterTheEnd) {
