@@ -43,7 +43,7 @@ class Postern:
         self.name = name
         self.conf = self.folder + "/postern.conf"
         self.log = self.folder + "/log"
-        self.imap, self.imaps, self.pop3, self.pop3s, self.submission, self.submissions = (world.free_port() for _ in range(6))
+        self.imap, self.imaps, self.pop3, self.pop3s, self.submission, self.submissions, self.lmtp = (world.free_port() for _ in range(7))
         self.process = None
         ca, cert, key = world.certificates()
         adapter.hand_over(self.log)
