@@ -99,7 +99,7 @@ def delivered(recipients, message=MESSAGE % b"x", way="data", client=None):
 
 
 def saved(reply, recipient):
-    expect(re.fullmatch(r"250 2\.0\.0 <%s> \S+ Saved" % re.escape(recipient), reply), reply)
+    expect(re.fullmatch(r"250 2\.\d\.\d <%s> \S+ Saved" % re.escape(recipient), reply), reply)
 
 
 def failed(reply, why="connection lost, "):
@@ -230,10 +230,10 @@ def by_smtplib(recipients):
 @test
 def smtplib_brings_mail():
     server = Server()
-    recipients = [behind(server), "nobody@example.org", behind(server)]
-    refused = by_smtplib(recipients)
+    recipient = behind(server)
+    refused = by_smtplib(["nobody@example.org", recipient])  # of several replies to the data it reads one
     expect(list(refused) == ["nobody@example.org"] and refused["nobody@example.org"][0] == 550, refused)
-    expect(server.last().recipients == [recipients[0], recipients[2]], server.last().recipients)
+    expect(server.last().recipients == [recipient], server.last().recipients)
 
 
 def swaks(to, *more):
@@ -253,7 +253,7 @@ def swaks_brings_mail():
 
 @test
 def smtp_source_brings_much_mail():
-    source = postfix.program("smtp-source")
+    source = clients.program(postfix.tool("smtp-source"))
     server = Server()
     recipient = behind(server)
     done = clients.run([source, "-L", "-s", "5", "-m", "40", "-l", "20000", "-f", "sender@far.test", "-t", recipient, "inet:127.0.0.1:%d" % proxy.lmtp])
@@ -331,6 +331,21 @@ def answers_to_rcpt():
         answer = client.mail(recipient)[0]
         expect(answer == (wanted % recipient if "%s" in wanted else wanted), answer)
         client.say("RSET")
+
+
+@test
+def replies_of_many_lines():
+    """As Cyrus gives them. Dovecot 2.3 dies of them."""
+    client = connect()
+    refusing, taking = (Server(answers={"RCPT": "%s-one\r\n%s-two\r\n%s three" % (code, code, code)}) for code in ("550", "250"))
+    for server, code in ((refusing, "550"), (taking, "250")):
+        recipient = behind(server)
+        client.say("RSET")
+        client.mail()
+        client.send("RCPT TO:<%s>\r\n" % recipient)
+        lines = client.reply()
+        expect(all(line.startswith(code) for line in lines) and "three" in lines[-1], lines)
+        one_reply_each(client)
 
 
 @test

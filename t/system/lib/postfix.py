@@ -8,6 +8,12 @@ from tap import until
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
 BINARY = shutil.which("postfix", path=PATH)
 
+
+def tool(name):
+    """A program of its package, some of which are for root only."""
+    return shutil.which(name, path=PATH) or name
+
+
 MAIN = """\
 compatibility_level = 3.6
 queue_directory = %(d)s/queue
@@ -107,7 +113,7 @@ class Postfix:
 
     def send(self, message, *recipients, sender="alice@example.org"):
         """Puts a message into its queue; its id there."""
-        argv = [shutil.which("sendmail", path=PATH), "-C", self.folder + "/conf", "-i", "-f", sender, "--", *recipients]
+        argv = [tool("sendmail"), "-C", self.folder + "/conf", "-i", "-f", sender, "--", *recipients]
         before = len(self.queued())
         subprocess.run(argv, input=message, text=True, check=True, timeout=20)
         return until(lambda: self.queued()[before:], "Postfix has taken the message", 20)[0]
