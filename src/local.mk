@@ -17,6 +17,7 @@ include src/tls/local.mk
 include src/ipc/local.mk
 include src/role/local.mk
 include src/proxy/local.mk
+include src/delivery/local.mk
 include src/login/local.mk
 include src/auth/local.mk
 include src/log/local.mk

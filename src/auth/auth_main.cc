@@ -59,7 +59,7 @@ int auth_main(int argc, char** argv) {
   WorkerPool workers(role.loop(), {.workers = settings->max_workers},
                      [&](uint32_t waiting) { role.control().send(NeedWorker{waiting}); });
   AuthService service(role.loop(), clock, workers, resolver, std::move(*settings), [&] { main->idle(); });
-  MailStarts mail_starts([&](const StartMail& what) { role.control().send(what); });
+  MailStarts mail_starts([&](const StartMail& what, std::vector<Fd> descriptors) { role.control().send(what, std::move(descriptors)); });
   service.order_mail_from(mail_starts);
   AuthMain handler(role, service, workers, mail_starts);
   main = &handler;

@@ -4,10 +4,12 @@
 
 namespace postern {
 
-void MailStarts::start(StartMail what, Done done) {
+void MailStarts::start(StartMail what, Fd message, Done done) {
   what.id = ++last_id_;
   waiting_.emplace(what.id, std::move(done));
-  send_(what);
+  std::vector<Fd> descriptors;
+  if (message) descriptors.push_back(std::move(message));
+  send_(what, std::move(descriptors));
 }
 
 void MailStarts::on(const MailStarted& started, Fd socket) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/fd.h"
 #include "ipc/messages.h"
@@ -15,17 +16,19 @@ class MailStarts {
  public:
   // `socket` is the program's, when started.pid is not 0.
   using Done = std::function<void(const MailStarted& started, Fd socket)>;
-  explicit MailStarts(std::function<void(const StartMail&)> send) : send_(std::move(send)) {}
+  using Send = std::function<void(const StartMail& order, std::vector<Fd> descriptors)>;
+  explicit MailStarts(Send send) : send_(std::move(send)) {}
 
-  // `done` is called once, never before this returns. The master always answers: it gives up on programs itself.
-  void start(StartMail what, Done done);
+  // `done` is called once, never before this returns. The master always answers: it gives up on programs itself. `message`:
+  // with a delivery.
+  void start(StartMail what, Fd message, Done done);
   // An answer; one to nothing asked closes its socket.
   void on(const MailStarted& started, Fd socket);
   // The master has gone: what waits fails.
   void fail_all(std::string_view why);
 
  private:
-  std::function<void(const StartMail&)> send_;
+  Send send_;
   std::unordered_map<uint64_t, Done> waiting_;
   uint64_t last_id_ = 0;
 };

@@ -23,9 +23,15 @@ AuthRequest::AuthRequest(AuthSettings& settings, const World& world, AuthStart s
   for (const auto& [name, value] : start_.subject.forward) fields_.set("forward_" + name, value);
 }
 
+AuthRequest::AuthRequest(AuthSettings& settings, const World& world, UserLookup lookup)
+    : AuthRequest(settings, world, AuthStart{lookup.id, {}, {}, std::move(lookup.subject)}) {
+  lookup_ = std::move(lookup);
+}
+
 AuthRequest::~AuthRequest() = default;
 
 AuthStep AuthRequest::begin() {
+  if (lookup_) return begin_walk({}, lookup_->user);
   offered_ = settings_.mechanism(start_.mechanism);
   if (offered_ == nullptr) return refuse(AuthResult::BadMechanism, ReplyTime::Kind::Now);
   mechanism_ = make_server_mechanism(*offered_);
@@ -68,9 +74,10 @@ AuthStep AuthRequest::begin_walk(const std::string& authzid, const std::string& 
   if (!why && password_.reveal().find_first_of(kIllegalInPassword) != std::string_view::npos)
     why = "Attempted login with password having illegal chars";
   if (why) {
-    note(to_lower(start_.mechanism), *why);
+    note(subsystem(), *why);
     return settle(PassResult::UnknownUser);
   }
+  if (lookup_ && lookup_->local_only) return settle(PassResult::UnknownUser);
   const bool master = !login_user_.empty();
   list_ = master ? &settings_.masters : &settings_.users;
   walk_.emplace(list_->rules, ChainState{}, master);
@@ -79,7 +86,7 @@ AuthStep AuthRequest::begin_walk(const std::string& authzid, const std::string& 
 
 // Nothing, or why the names are refused (AUTH-11, AUTH-12).
 std::optional<std::string> AuthRequest::set_names(const std::string& authzid, const std::string& authcid) {
-  const UsernameRules::Split split = settings_.names.split(authcid);
+  const UsernameRules::Split split = lookup_ ? UsernameRules::Split{authcid, {}, false} : settings_.names.split(authcid);
   if (split.is_master_login && !authzid.empty() && authzid != split.login)
     return "Login user is given twice: by the separator and as authorization identity";
   if (split.is_master_login && split.login != split.master) return set_master_names(split.login, split.master);

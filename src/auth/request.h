@@ -50,6 +50,7 @@ class AuthRequest final : public Variables {
   };
   // `settings` and `world` outlive the request. The settings change in Passdb::cost_sample only.
   AuthRequest(AuthSettings& settings, const World& world, AuthStart start);
+  AuthRequest(AuthSettings& settings, const World& world, UserLookup lookup);
   ~AuthRequest() override;
 
   AuthStep begin();
@@ -86,6 +87,7 @@ class AuthRequest final : public Variables {
   AuthStep master_over(PassResult verdict);
   std::optional<AuthStep> take_db_row(DbRow row);
   std::optional<AuthStep> decide_password(DbRow& row);
+  PassResult lookup_result(const DbRow& row);
   std::optional<AuthStep> compare(DbRow& row);
   PassResult keep_secret(const DbRow& row);
   void take_result(PassResult result);
@@ -100,6 +102,7 @@ class AuthRequest final : public Variables {
   AuthStep refuse_master();
   // ends
   AuthStep settle(PassResult verdict);
+  AuthStep settle_lookup(PassResult verdict);
   AuthStep succeed();
   AuthStep fail(PassResult verdict);
   AuthStep fail_now(PassResult verdict);
@@ -128,6 +131,7 @@ class AuthRequest final : public Variables {
   void note(std::string_view subsystem, std::string_view text) const;   // auth_verbose
   void error(std::string_view subsystem, std::string_view text) const;
   std::string line(std::string_view subsystem, std::string_view text) const;
+  std::string subsystem() const;
   std::string shown_password() const;
 
   enum class Waiting : uint8_t { Nothing, Row, Verdict, DummyVerdict, Addresses, LastWord, RefusalHeard, UserRow };
@@ -137,6 +141,7 @@ class AuthRequest final : public Variables {
   AuthSettings& settings_;
   const World& world_;
   AuthStart start_;
+  std::optional<UserLookup> lookup_;  // nobody logs in: `start_` has id and subject only
   const MechanismInfo* offered_ = nullptr;
   std::unique_ptr<ServerMechanism> mechanism_;
   std::string user_, original_user_, login_user_, master_user_;

@@ -10,6 +10,8 @@ namespace postern {
 
 namespace {
 
+constexpr std::string_view kNoMechanism = "none";  // how a block's `mechanisms` calls look-ups without a login
+
 std::string join_name(std::string_view local, std::string_view domain) {
   std::string out(local);
   return domain.empty() ? out : out.append("@").append(domain);
@@ -18,10 +20,15 @@ std::string join_name(std::string_view local, std::string_view domain) {
 }  // namespace
 
 AuthStep AuthRequest::walk_on() {
-  while (const auto index = walk_->next(start_.mechanism, user_)) {
+  while (const auto index = walk_->next(lookup_ ? std::string_view(kNoMechanism) : start_.mechanism, user_)) {
     at_ = *index;
     saved_fields_ = fields_;
     saved_user_ = user_;
+    // A list of those who may not log in says nothing of their mail.
+    if (lookup_ && list_->rules[at_].deny) {
+      take_result(PassResult::UnknownUser);
+      continue;
+    }
     if (!db().cost_sample.empty()) sample_ = &db();
     if (db().local == nullptr) {
       waiting_ = Waiting::Row;
@@ -77,6 +84,7 @@ std::optional<AuthStep> AuthRequest::take_db_row(DbRow row) {
 
 std::optional<AuthStep> AuthRequest::decide_password(DbRow& row) {
   if (!row.why.empty()) error(db().driver, row.why);
+  if (lookup_) return take_result(lookup_result(row)), std::nullopt;
   std::optional<PassResult> result;
   if (!apply_fields(row)) result = PassResult::UnknownUser;
   else if (list_->rules[at_].deny) result = PassResult::Mismatch;  // listed; the password does not matter
@@ -90,6 +98,12 @@ std::optional<AuthStep> AuthRequest::decide_password(DbRow& row) {
   }
   take_result(checked(*result));
   return std::nullopt;
+}
+
+// No password, and none of the fields that are about logging in.
+PassResult AuthRequest::lookup_result(const DbRow& row) {
+  if (!apply_fields(row)) return PassResult::Internal;
+  return fields_.has("noauthenticate") ? PassResult::Next : PassResult::Ok;
 }
 
 std::optional<AuthStep> AuthRequest::compare(DbRow& row) {

@@ -52,8 +52,21 @@ AuthResult result_for(PassResult verdict, std::string_view code, bool master_don
 // --- proofs ------------------------------------------------------------------------
 
 AuthStep AuthRequest::settle(PassResult verdict) {
+  if (lookup_) return settle_lookup(verdict);
   if (proof_ == Proof::Open && verdict != PassResult::Internal) return prove(verdict);
   return verdict == PassResult::Ok ? succeed() : fail(verdict);
+}
+
+// Who is in no passdb may still have his mail here (LMTP-3).
+AuthStep AuthRequest::settle_lookup(PassResult verdict) {
+  if (verdict == PassResult::Ok) return succeed();
+  if (verdict == PassResult::Internal) return refuse(AuthResult::Unavailable, ReplyTime::Kind::Now);
+  if (settings_.mail_program(start_.subject.service) == nullptr || user_.empty()) return refuse(AuthResult::Failed, ReplyTime::Kind::Now);
+  Finished found;
+  found.reply.id = start_.id;
+  found.reply.result = AuthResult::Ok;
+  found.reply.user = user_;
+  return begin_local(std::move(found));
 }
 
 // Whatever the chain said, the client first proves what he claims: nobody learns who exists.
@@ -140,7 +153,7 @@ AuthStep AuthRequest::accept(std::vector<IpAddress> addresses) {
     const auto max_ahead = static_cast<uint64_t>(settings_.max_delay_until.count() / 1000);
     const auto time = parse_delay_until(*until, world_.wall_seconds(), max_ahead, world_.random_below);
     if (!time) {
-      error(to_lower(start_.mechanism), time.error());
+      error(subsystem(), time.error());
       return fail_now(PassResult::Mismatch);
     }
     if (*time > 0) out.when = {ReplyTime::Kind::Until, *time};
@@ -181,6 +194,8 @@ AuthStep AuthRequest::fail(PassResult verdict) {
 }
 
 AuthStep AuthRequest::fail_now(PassResult verdict) {
+  // The user is there: what is wrong with him is ours to mend.
+  if (lookup_) return refuse(AuthResult::Unavailable, ReplyTime::Kind::Now);
   const std::string code(refusal_code_.empty() ? fields_.text("code") : std::string_view(refusal_code_));
   const bool master_done = !login_user_.empty() && !master_user_.empty();
   const AuthResult result = result_for(verdict, code, master_done);
@@ -204,16 +219,18 @@ Finished AuthRequest::refuse(AuthResult result, ReplyTime::Kind when) {
   out.reply.user = user_.empty() ? original_user_ : user_;
   out.reply.master_user = master_user_;
   out.reply.reason = refusal_reason_;
-  out.when.kind = when;
+  out.when.kind = lookup_ ? ReplyTime::Kind::Now : when;  // nobody guesses
   return out;
 }
 
 Finished AuthRequest::give_up(std::string_view why) {
-  error(to_lower(start_.mechanism), why);
+  error(subsystem(), why);
   return refuse(AuthResult::Unavailable, ReplyTime::Kind::Now);
 }
 
 // --- log -----------------------------------------------------------------------------
+
+std::string AuthRequest::subsystem() const { return lookup_ ? "lookup" : to_lower(start_.mechanism); }
 
 // "passwd-file(user,192.0.2.1,<session>): text", with ",master" in master logins.
 std::string AuthRequest::line(std::string_view subsystem, std::string_view text) const {

@@ -78,6 +78,7 @@ void AuthRequest::take_user_row(DbRow row) {
 AuthStep AuthRequest::userdbs_over() {
   const PassResult verdict = local_->walk.verdict();
   if (verdict == PassResult::Ok) return start_mail();
+  if (lookup_ && verdict != PassResult::Internal && !settings_.userdbs.databases.empty()) return refuse(AuthResult::Failed, ReplyTime::Kind::Now);
   // He has moved: the login process refers him, and needs no program for that (A1).
   if (verdict != PassResult::Internal && fields_.has("host")) return std::move(local_->accepted);
   if (verdict != PassResult::Internal) error("userdb", "user not found from any userdb");
@@ -88,6 +89,8 @@ AuthStep AuthRequest::userdbs_over() {
 AuthStep AuthRequest::start_mail() {
   const FieldSet& fields = local_->fields;
   Finished& out = local_->accepted;
+  out.reply.is_local = true;
+  if (lookup_ && !lookup_->deliver) return std::move(out);
   if (fields.has("user") && !fields.text("user").empty()) out.reply.user = user_ = fields.text("user");
   StartMail& mail = out.mail.emplace();
   const MailProgram& program = *settings_.mail_program(start_.subject.service);
@@ -101,6 +104,7 @@ AuthStep AuthRequest::start_mail() {
   mail.remote = start_.subject.remote;
   mail.local = start_.subject.local;
   mail.max_userip = start_.subject.max_userip;
+  mail.delivery = lookup_.has_value();
   for (const Template& word : program.words) mail.words.push_back(word.expand(*this));
   for (const auto& field : fields.list())
     if (std::find(std::begin(kOwnFields), std::end(kOwnFields), field.first) == std::end(kOwnFields)) mail.environment.push_back(field);

@@ -57,6 +57,8 @@ std::string AuthRequest::value(Variable variable, std::string_view argument) con
   if (variable == Variable::Password) return std::string(password_.reveal());
   if (variable == Variable::Mechanism) return start_.mechanism;
   if (variable == Variable::MasterUser) return master_user_;
+  if (variable == Variable::Sender) return lookup_ ? lookup_->sender : std::string();
+  if (variable == Variable::Recipient) return lookup_ ? lookup_->recipient : std::string();
   for (const SubjectRow& row : kSubjectValues)
     if (row.variable == variable) return row.value(start_.subject);
   for (const NameRow& row : kNameValues) {

@@ -31,13 +31,16 @@ struct AuthService::Peer {
   bool gone = false;
 
   void on(const AuthStart& message) { service.start(*this, message); }
+  void on(const UserLookup& message, std::span<Fd> descriptors) { service.look_up(*this, message, descriptors); }
   void on(const AuthContinue& message) { service.resume(*this, message); }
   void on(const AuthCancel& message) { service.cancel(*this, message); }
 };
 
 struct AuthService::Entry {
+  uint64_t serial = 0;
   std::unique_ptr<AuthRequest> request;
   Peer* peer = nullptr;
+  Fd message;                                                             // to be delivered
   bool awaits_client = false;                                             // a challenge went out
   std::variant<std::monostate, NotBegun, AuthChallenge, AuthReply> held;  // waits for its time
   std::optional<StartMail> mail;                                          // goes to the master when the reply is due
@@ -96,21 +99,44 @@ void AuthService::lost(Peer& peer, std::string_view) {
 
 // --- requests ------------------------------------------------------------------------
 
-void AuthService::start(Peer& peer, const AuthStart& message) {
-  if (peer.requests.contains(message.id)) {
+// A place for a new request; null when there is none for it.
+AuthService::Entry* AuthService::admit(Peer& peer, uint64_t id) {
+  if (peer.requests.contains(id)) {
     log_error(fmt::format("login({}): request id used twice, closing it", peer.pid));
-    return lost(peer, "request id used twice");
+    lost(peer, "request id used twice");
+    return nullptr;
   }
   if (peer.requests.size() >= kMaxPerPeer) {
     AuthReply reply;
-    reply.id = message.id;
-    return peer.channel->send(reply);
+    reply.id = id;
+    peer.channel->send(reply);
+    return nullptr;
   }
   const uint64_t serial = ++next_serial_;
-  peer.requests.emplace(message.id, serial);
+  peer.requests.emplace(id, serial);
   Entry& entry = requests_[serial];
+  entry.serial = serial;
   entry.peer = &peer;
-  entry.request = std::make_unique<AuthRequest>(settings_, world_, message);
+  return &entry;
+}
+
+void AuthService::start(Peer& peer, const AuthStart& message) {
+  Entry* entry = admit(peer, message.id);
+  if (entry == nullptr) return;
+  entry->request = std::make_unique<AuthRequest>(settings_, world_, message);
+  begin(*entry);
+}
+
+void AuthService::look_up(Peer& peer, const UserLookup& message, std::span<Fd> descriptors) {
+  Entry* entry = admit(peer, message.id);
+  if (entry == nullptr) return;
+  entry->request = std::make_unique<AuthRequest>(settings_, world_, message);
+  if (!descriptors.empty()) entry->message = std::move(descriptors[0]);
+  begin(*entry);
+}
+
+void AuthService::begin(Entry& entry) {
+  const uint64_t serial = entry.serial;
   begin_in_time(serial);
   if (requests_.contains(serial)) watch_timeout(serial);
 }
@@ -235,7 +261,7 @@ void AuthService::start_mail(uint64_t serial, Entry& entry, AuthReply due) {
   entry.held = std::monostate{};
   StartMail what = *std::exchange(entry.mail, std::nullopt);
   if (mail_starts_ == nullptr) return mail_started(serial, std::move(*reply), {}, Fd());
-  mail_starts_->start(std::move(what), [this, alive = alive_, serial, reply](const MailStarted& started, Fd socket) {
+  mail_starts_->start(std::move(what), std::move(entry.message), [this, alive = alive_, serial, reply](const MailStarted& started, Fd socket) {
     if (*alive) mail_started(serial, std::move(*reply), started, std::move(socket));
   });
 }

@@ -53,7 +53,10 @@ class AuthService {
 
   void on_packet(Peer& peer, std::string_view packet, std::span<Fd> descriptors);
   void lost(Peer& peer, std::string_view why);
+  Entry* admit(Peer& peer, uint64_t id);
   void start(Peer& peer, const AuthStart& message);
+  void look_up(Peer& peer, const UserLookup& message, std::span<Fd> descriptors);
+  void begin(Entry& entry);
   void begin_in_time(uint64_t serial);
   bool counts(const Entry& entry) const;
   void resume(Peer& peer, const AuthContinue& message);

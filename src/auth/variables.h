@@ -18,6 +18,7 @@ enum class Variable : uint8_t {
   RealLocalIp, RealLocalPort, RealRemoteIp, RealRemotePort, Pid, Mechanism, Password, Secured, Cert, Session,
   ClientId, LoginUser, LoginUsername, LoginDomain, MasterUser, OriginalUser, OriginalUsername, OriginalDomain,
   AuthUser, AuthUsername, AuthDomain, LocalName,
+  Sender, Recipient,  // of the envelope, local deliveries only
   Home,         // of the userdb, local logins only
   PassdbField,  // %{passdb:NAME}; has an argument
   UserdbField,  // %{userdb:NAME}; likewise

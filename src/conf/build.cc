@@ -35,16 +35,17 @@ void read_inet_listener(const Node& node, ServiceSettings& service, Problems& pr
   unknown_keys(read_keys(node, inet_listener_keys(), *at, problems), inet_listener_keys(), {}, problems);
 }
 
+// One that the service has already keeps what is not set here.
 void read_unix_listener(const Node& node, ServiceSettings& service, Problems& problems) {
-  UnixListener listener;
-  unknown_keys(read_keys(node, unix_listener_keys(), listener, problems), unix_listener_keys(), {}, problems);
-  if (listener.path.empty()) return problems.error(node, "needs a path");
   auto& all = service.unix_listeners;
-  const auto at = std::find_if(all.begin(), all.end(), [&](const UnixListener& l) { return l.path == listener.path; });
-  if (at == all.end())
-    all.push_back(std::move(listener));
-  else
-    *at = std::move(listener);
+  UnixListener listener;
+  Problems told_below;
+  read_keys(node, unix_listener_keys(), listener, told_below);
+  auto at = std::find_if(all.begin(), all.end(), [&](const UnixListener& l) { return l.path == listener.path; });
+  if (at == all.end()) at = all.insert(all.end(), UnixListener{});
+  unknown_keys(read_keys(node, unix_listener_keys(), *at, problems), unix_listener_keys(), {}, problems);
+  at->where = node.where;
+  if (at->path.empty()) problems.error(node, "needs a path");
 }
 
 void read_listeners(const Node& node, ServiceSettings& service, Problems& problems) {
@@ -162,11 +163,11 @@ void read_setting(const Node& node, Key key, std::vector<std::pair<uint16_t, Set
 }
 
 void settle_service(const ServiceRow& row, const Settings& settings, bool vsz_given, ServiceSettings& service) {
-  const bool counts_clients = row.client_limit == 0 && row.kind == ServiceKind::Login;
+  const bool counts_clients = row.client_limit == 0 && serves_clients(row.kind);
   if (service.process_limit == 0) service.process_limit = settings.number(Key::default_process_limit);
   if (service.client_limit == 0) service.client_limit = settings.number(Key::default_client_limit);
   if (counts_clients && service.service_count > 0) service.client_limit = std::min(service.client_limit, service.service_count);
-  const bool limited = row.name == "auth-worker" || (row.kind == ServiceKind::Login && service.service_count == 1);
+  const bool limited = row.name == "auth-worker" || (serves_clients(row.kind) && service.service_count == 1);
   if (!vsz_given) service.vsz_limit = limited ? settings.number(Key::default_vsz_limit) : 0;
   const auto& words = settings.list(Key::protocols);
   const bool wanted = service.protocol.empty() || std::find(words.begin(), words.end(), service.protocol) != words.end();

@@ -108,7 +108,7 @@ class Checker {
   void auth_clients() {
     int64_t need = 0;
     for (const ServiceSettings& s : c_.services)
-      if (s.enabled && find_service(s.name)->kind == ServiceKind::Login) need += s.process_limit;
+      if (s.enabled && serves_clients(find_service(s.name)->kind)) need += s.process_limit;
     const ServiceSettings* auth = c_.service("auth");
     if (auth && auth->client_limit < need)
       warn({"service", "auth", "client_limit"},
@@ -171,7 +171,13 @@ class Checker {
       const ServiceRow& row = *find_service(s.name);
       if (row.kind == ServiceKind::Mail && !row.runs && !s.executable.empty())
         warn({"service", s.name, "executable"}, "is not started by this version: there are no local logins");
+      if (s.enabled && row.kind != ServiceKind::Login && has_socket(s))
+        warn({"service", s.name, "unix_listener"}, "has no effect: only login services listen at sockets in the file system");
     }
+  }
+
+  static bool has_socket(const ServiceSettings& s) {
+    return std::any_of(s.unix_listeners.begin(), s.unix_listeners.end(), [](const UnixListener& l) { return l.mode != 0; });
   }
 
   void haproxy() {

@@ -114,7 +114,7 @@ std::string listeners_text(const ServiceRow& row) {
   std::string out;
   for (const ServiceListener& l : row.listeners)
     if (l.port) out += fmt::format("{}{} {}{}", out.empty() ? "" : ", ", l.name, l.port, l.ssl ? " with TLS" : "");
-  if (!row.unix_listener.empty()) out += fmt::format("{}the socket {}", out.empty() ? "" : ", ", row.unix_listener);
+  if (!row.unix_listener.empty()) out += fmt::format("{}the socket {} with mode {:04o}", out.empty() ? "" : ", ", row.unix_listener, kStockSocketMode);
   return out;
 }
 

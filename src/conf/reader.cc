@@ -189,7 +189,7 @@ Configuration slice_for(const Configuration& configuration, char role, std::stri
   }
   if (bit & kAuth)  // which local logins there are
     for (const ServiceSettings& service : configuration.services)
-      if (service.enabled && find_service(service.name)->kind == ServiceKind::Mail) slice.services.push_back(service);
+      if (service.enabled && serves_local_users(find_service(service.name)->kind)) slice.services.push_back(service);
   if (bit != kLogin) return slice;
   for (const ServiceSettings& service : configuration.services)
     if (service.protocol == protocol) slice.services.push_back(service);

@@ -153,11 +153,13 @@ class Dump {
   }
 
   void unix_listener(Item& out, const UnixListener& listener, const ServiceSettings& stock) const {
-    for (const UnixListener& l : stock.unix_listeners) {
-      auto same = const_cast<UnixListener&>(l).fields() == const_cast<UnixListener&>(listener).fields();
-      if (same && !all_) return;
-    }
-    keys(out.add(Item::Kind::Group, ""), unix_listener_keys(), listener, UnixListener{});
+    UnixListener base;
+    for (const UnixListener& l : stock.unix_listeners)
+      if (l.path == listener.path) base = l;
+    const auto same = base.fields() == const_cast<UnixListener&>(listener).fields();
+    if (same && !all_) return;
+    base.path.clear();  // is what it is known by
+    keys(out.add(Item::Kind::Group, ""), unix_listener_keys(), listener, base);
   }
 
   // --- databases ---------------------------------------------------------------------

@@ -16,8 +16,8 @@ constexpr ServiceRow kServices[] = {
      {{"submission", 587, false}, {"submissions", 465, true}}, "", "Submission clients, likewise."},
     {"managesieve-login", "sieve", Login, true, "postern-login", "$login", "login", 0, 0, 1, 0, -1, false,
      {{"sieve", 4190, false}, {}}, "", "ManageSieve clients, likewise."},
-    {"lmtp", "lmtp", Login, false, "", "$internal", "", 0, 0, 0, 0, -1, false, {}, "lmtp",
-     "LMTP clients; executable is the program for local deliveries."},
+    {"lmtp", "lmtp", Delivery, true, "", "$login", "login", 0, 0, 0, 1, -1, false, {}, "lmtp",
+     "LMTP clients; executable is the program for local deliveries: see LOCAL MAIL PROGRAMS."},
     {"auth", "", Internal, true, "postern-auth", "$internal", "", 1, 0, 0, 0, 0, true, {}, "",
      "Password databases, cache and SASL."},
     {"auth-worker", "", Internal, true, "postern-auth-worker", "$internal", "", 30, 1, 0, 0, -1, false, {}, "",
@@ -46,7 +46,10 @@ void stock_listeners(const ServiceRow& row, ServiceSettings& service) {
     inet.port = listener.port;
     inet.ssl = listener.ssl;
   }
-  if (!row.unix_listener.empty()) service.unix_listeners.emplace_back().path = row.unix_listener;
+  if (row.unix_listener.empty()) return;
+  UnixListener& socket = service.unix_listeners.emplace_back();
+  socket.path = row.unix_listener;
+  socket.mode = kStockSocketMode;
 }
 
 }  // namespace

@@ -65,7 +65,8 @@ struct InetListener {
 
 struct UnixListener {
   std::string path, user, group;
-  int64_t mode = 0600;
+  int64_t mode = 0600;  // 0: off
+  std::string where;    // "FILE:LINE", as that of the service
   auto fields() { return std::tie(path, user, group, mode); }
 };
 

@@ -28,8 +28,8 @@ enum BootFd : int {
 // accepts nothing itself.
 struct BootListener {
   int32_t fd = -1;
-  std::string name;    // "imaps"
-  Endpoint local;      // address it is bound to; ip.is_any() for wildcards
+  std::string name;    // "imaps"; of a socket in the file system its path
+  Endpoint local;      // address it is bound to; ip.is_any() for wildcards, none in the file system
   bool ssl = false, haproxy = false;
   auto fields() { return std::tie(fd, name, local, ssl, haproxy); }
 };

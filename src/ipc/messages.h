@@ -56,6 +56,21 @@ struct AuthStart {
   auto fields() { return std::tie(id, mechanism, initial, subject); }
 };
 
+// Where does this user's mail go? Nobody logs in: no password, no delay, no penalty (LMTP-3). Answered by AuthReply; Failed
+// is then an unknown user. With `deliver` comes one descriptor, a file with the whole message, read from its start: if the user
+// belongs to this host, the program for local deliveries is started with it as standard input.
+struct UserLookup {
+  static constexpr std::string_view kName = "auth.user_lookup";
+  static constexpr Direction kDirection{Role::Login, Role::Auth};
+  uint64_t id = 0;  // as AuthStart's
+  std::string user;
+  AuthSubject subject;
+  bool local_only = false;        // only whether he belongs to this host (lmtp_proxy = no)
+  bool deliver = false;
+  std::string sender, recipient;  // of the envelope: %{sender}, %{recipient}
+  auto fields() { return std::tie(id, user, subject, local_only, deliver, sender, recipient); }
+};
+
 struct AuthContinue {
   static constexpr std::string_view kName = "auth.continue";
   static constexpr Direction kDirection{Role::Login, Role::Auth};
@@ -104,9 +119,11 @@ struct AuthReply {
   FieldList extra;          // passdb fields, Ok only; `pass` never among them
   std::vector<IpAddress> addresses;  // of `host`, in the order to try; Ok with proxy only
   std::optional<SecretString> password;  // for the backend, Ok with proxy only (AUC-24)
-  // Ok: the process of the user's mail program, with one descriptor, the socket to it; 0: no local login here.
+  // Ok: the process of the user's mail program, with one descriptor, the socket to it; 0: no local login here. For a
+  // delivery it is a pipe in which the program's end will stand: DeliveryEnd.
   uint32_t mail_pid = 0;
-  auto fields() { return std::tie(id, result, user, master_user, reason, extra, addresses, password, mail_pid); }
+  bool is_local = false;  // to a UserLookup, Ok: the user belongs to this host, and it has a program for him
+  auto fields() { return std::tie(id, result, user, master_user, reason, extra, addresses, password, mail_pid, is_local); }
 };
 
 // --- auth <-> auth-worker ---------------------------------------------------
@@ -313,7 +330,10 @@ struct StartMail {  // for a user who has authenticated; the master checks all o
   FieldList environment;  // further userdb fields, names as in the database
   Endpoint remote, local;
   uint32_t max_userip = 0;  // programs of this service for this user and address; 0: any number
-  auto fields() { return std::tie(id, service, user, home, session, uid, gid, groups_of, words, environment, remote, local, max_userip); }
+  // One descriptor comes with the order, the message: the program reads it, and what MailStarted brings is a pipe in which
+  // its end is told.
+  bool delivery = false;
+  auto fields() { return std::tie(id, service, user, home, session, uid, gid, groups_of, words, environment, remote, local, max_userip, delivery); }
 };
 
 struct MailStarted {  // one descriptor, the socket to it; or why there is none
@@ -326,7 +346,12 @@ struct MailStarted {  // one descriptor, the socket to it; or why there is none
   auto fields() { return std::tie(id, pid, why, too_many); }
 };
 
-using Messages = MessageList<AuthHello, AuthStart, AuthContinue, AuthCancel, AuthChallenge, AuthReply, WorkerLookup,
+// What the master writes into the pipe of a delivery once its program has ended; no packet, just these bytes.
+struct DeliveryEnd {
+  int32_t wait_status = 0;  // as waitpid(2) has it
+};
+
+using Messages = MessageList<AuthHello, AuthStart, UserLookup, AuthContinue, AuthCancel, AuthChallenge, AuthReply, WorkerLookup,
                              WorkerRow, WorkerVerify, WorkerVerdict, ChildReady, ChildStatus, NeedWorker, PeerOpened,
                              InputOpened, StopChild, ServiceFull, ReopenLogs, ForkWorker, WorkerForked, WorkerEnded,
                              SessionStarted, SessionEnded, KickSessions, KickWorkers, ReportsOpened, WorkerGone,

@@ -44,33 +44,48 @@ void AuthClient::lost(std::string_view why) {
   lost_at_ = loop_.now();
   std::vector<uint64_t> hopeless;
   for (const auto& [id, p] : pending_)
-    if (p.asked_again || p.conversing) hopeless.push_back(id);
+    if (p.asked_again || p.once) hopeless.push_back(id);
   for (uint64_t id : hopeless) fail(id);
 }
 
 void AuthClient::on(const AuthHello&) {
   if (ready_) return;  // it was known to serve: what waits has been asked
   ready_ = true;
+  std::vector<uint64_t> hopeless;
   for (auto& [id, p] : pending_) {  // ARCHITECTURE 8: retried once
+    if (p.once) {
+      hopeless.push_back(id);
+      continue;
+    }
     p.asked_again = true;
-    channel_->send(p.start);
+    std::visit([this](const auto& question) { channel_->send(question); }, p.question);
   }
+  for (const uint64_t id : hopeless) fail(id);
   if (ready_callback_) ready_callback_();
 }
 
-AuthTicket AuthClient::begin(Waiter& waiter, AuthStart start) {
+template <class Question>
+AuthTicket AuthClient::ask(Waiter& waiter, Question question, Fd message) {
   const uint64_t id = next_id_++;
-  start.id = id;
-  if (ready_) channel_->send(start);
-  pending_.emplace(id, Pending{&waiter, std::move(start), loop_.now()});
+  question.id = id;
+  const bool once = static_cast<bool>(message);
+  std::vector<Fd> descriptors;
+  if (message) descriptors.push_back(std::move(message));
+  if (ready_) channel_->send(question, std::move(descriptors));
+  Pending& pending = pending_.emplace(id, Pending{&waiter, std::move(question), loop_.now()}).first->second;
+  pending.once = once;
   start_ticking();
   return AuthTicket(*this, id);
 }
 
+AuthTicket AuthClient::begin(Waiter& waiter, AuthStart start) { return ask(waiter, std::move(start), Fd()); }
+
+AuthTicket AuthClient::begin(Waiter& waiter, UserLookup lookup, Fd message) { return ask(waiter, std::move(lookup), std::move(message)); }
+
 void AuthClient::respond(const AuthTicket& ticket, SecretString response) {
   const auto it = pending_.find(ticket.id());
   if (it == pending_.end()) return;
-  it->second.conversing = true;
+  it->second.once = true;
   if (!ready_) return fail(ticket.id());
   channel_->send(AuthContinue{ticket.id(), std::move(response)});
 }
@@ -82,7 +97,7 @@ void AuthClient::cancel(uint64_t id) {
 void AuthClient::on(AuthChallenge message) {
   const auto it = pending_.find(message.id);
   if (it == pending_.end()) return;  // cancelled meanwhile
-  it->second.conversing = true;
+  it->second.once = true;
   it->second.waiter->auth_challenge(std::move(message.challenge));
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "ipc/channel.h"
@@ -64,6 +65,8 @@ class AuthClient {
 
   // The waiter must outlive the ticket. `start.id` is filled in here.
   [[nodiscard]] AuthTicket begin(Waiter& waiter, AuthStart start);
+  // The same for a look-up; `message`: with one that delivers.
+  [[nodiscard]] AuthTicket begin(Waiter& waiter, UserLookup lookup, Fd message = Fd());
   void respond(const AuthTicket& ticket, SecretString response);
 
   // From the channel.
@@ -75,12 +78,14 @@ class AuthClient {
   friend class AuthTicket;
   struct Pending {
     Waiter* waiter;
-    AuthStart start;  // to be asked again if auth dies; its secret is wiped with it
+    std::variant<AuthStart, UserLookup> question;  // to be asked again if auth dies; its secret is wiped with it
     Instant since;
     bool asked_again = false;
     bool told_slow = false;
-    bool conversing = false;  // a challenge was answered: cannot be asked again
+    bool once = false;  // a challenge was answered, or a message given away: cannot be asked again
   };
+  template <class Question>
+  AuthTicket ask(Waiter& waiter, Question question, Fd message);
   void cancel(uint64_t id);
   void lost(std::string_view why);
   void answer(AuthReply reply, Fd program);

@@ -4,6 +4,22 @@
 
 namespace postern {
 
+AuthSubject subject_of(const ClientInfo& client, uint32_t pid) {
+  AuthSubject s;
+  s.service = client.protocol;
+  s.session = client.session;
+  s.local_name = client.local_name;
+  s.client_id = client.client_id;
+  s.remote = client.remote;
+  s.local = client.local;
+  s.real_remote = client.real_remote;
+  s.real_local = client.real_local;
+  s.secured = client.tls;
+  s.pid = pid;
+  s.forward = client.forward;
+  return s;
+}
+
 std::string make_session_id(uint64_t microseconds, const Endpoint& remote) {
   static uint64_t last = 0;
   static uint16_t counter = 0;

@@ -26,6 +26,9 @@ struct ClientInfo {
   FieldList forward;                 // received from a trusted peer
 };
 
+// What auth is told of him by process `pid`.
+AuthSubject subject_of(const ClientInfo& client, uint32_t pid);
+
 // A session id that this process has not given out before (LOG-5): `microseconds` is the wall clock.
 std::string make_session_id(uint64_t microseconds, const Endpoint& remote);
 

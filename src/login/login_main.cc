@@ -15,6 +15,7 @@ namespace postern {
 namespace {
 
 constexpr JailSpec kLoginJail{.chroot = true, .limit_address_space = true};
+constexpr JailSpec kDeliveryJail{.chroot = true, .limit_address_space = true, .temporary_files = true};
 
 // The messages of the master to a worker that lives for many connections.
 class Orders {
@@ -129,7 +130,7 @@ int main(int argc, char** argv) {
                      process.boot().configuration.settings.time(Key::ssl_session_ticket_rotation), clock);
   Views views(process.boot(), *served, [&](std::string_view path) { return process.file(path); }, tickets);
   views.prepare();
-  process.enter_jail(kLoginJail);
+  process.enter_jail(served->delivery != nullptr ? kDeliveryJail : kLoginJail);
   if (process.boot().one_shot)
     return run_prepared(process, [&](Handover handover) { return serve_one(process, views, std::move(handover)); });
   return serve_many(process, views);

@@ -6,6 +6,7 @@
 #include "proto/imap/protocol.h"
 #include "proto/pop3/protocol.h"
 #include "proto/sieve/protocol.h"
+#include "proto/smtp/lmtp.h"
 #include "proto/smtp/submission.h"
 
 namespace postern {
@@ -41,6 +42,40 @@ void submission_settings(const Settings& s, FrontSettings& front) {
   front.max_sasl = std::max(front.max_sasl, kSmtpSaslLine);
 }
 
+bool has_word(const std::vector<std::string>& words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+void lmtp_settings(const Settings& s, FrontSettings& front) {
+  for (const std::string& word : s.list(Key::lmtp_backend_capabilities)) front.extensions.push_back(to_upper(word));
+  front.max_line = static_cast<size_t>(s.number(Key::lmtp_max_line));
+  front.max_mail_size = static_cast<uint64_t>(s.number(Key::lmtp_max_mail_size));
+  front.max_bad_commands = static_cast<unsigned>(s.number(Key::lmtp_max_bad_commands));
+  FrontSettings::Delivery& d = front.delivery;
+  d.recipient_delimiter = s.text(Key::recipient_delimiter);
+  d.max_recipients = static_cast<unsigned>(s.number(Key::lmtp_max_recipients));
+  d.max_waiting = static_cast<unsigned>(s.number(Key::lmtp_max_pipelined));
+  d.whitespace_before_path = has_word(s.list(Key::lmtp_client_workarounds), "whitespace-before-path");
+  d.mailbox_for_path = has_word(s.list(Key::lmtp_client_workarounds), "mailbox-for-path");
+  d.add_received = s.flag(Key::lmtp_add_received_header);
+  d.address_header = s.text(Key::lmtp_hdr_delivery_address);
+  d.verbose_replies = s.flag(Key::lmtp_verbose_replies);
+}
+
+DeliveryOptions lmtp_options(const Settings& s, const ProxyOptions& proxy) {
+  DeliveryOptions options;
+  options.proxy = proxy;
+  options.proxy.timeout = s.time(Key::lmtp_proxy_connect_timeout);
+  options.proxy.max_reconnects = 0;  // who sends the mail tries again himself, and not within seconds
+  options.command_timeout = s.time(Key::lmtp_proxy_command_timeout);
+  options.data_timeout = s.time(Key::lmtp_proxy_data_timeout);
+  options.idle_timeout = s.time(Key::lmtp_idle_timeout);
+  options.spool_memory = static_cast<uint64_t>(s.number(Key::lmtp_spool_memory));
+  options.proxies = s.flag(Key::lmtp_proxy);
+  options.user_concurrency = static_cast<uint32_t>(s.number(Key::lmtp_user_concurrency_limit));
+  return options;
+}
+
 RelayHost submission_relay(const Settings& s) {
   const std::string& ssl = s.text(Key::submission_relay_ssl);
   RelayHost relay;
@@ -55,17 +90,18 @@ RelayHost submission_relay(const Settings& s) {
 }
 
 const ServedProtocol kServed[] = {
-    {imap::kImap, imap_settings},
-    {kPop3, pop3_settings},
-    {sieve::kSieve, sieve_settings},
-    {kSubmission, submission_settings, submission_relay, "submission_relay_host"},
+    {&imap::kImap, nullptr, imap_settings},
+    {&kPop3, nullptr, pop3_settings},
+    {&sieve::kSieve, nullptr, sieve_settings},
+    {&kSubmission, nullptr, submission_settings, submission_relay, "submission_relay_host"},
+    {nullptr, &kLmtp, lmtp_settings, nullptr, "", lmtp_options},
 };
 
 }  // namespace
 
 const ServedProtocol* find_served_protocol(std::string_view service) {
   for (const ServedProtocol& s : kServed)
-    if (s.protocol.login_service == service) return &s;
+    if (s.service() == service) return &s;
   return nullptr;
 }
 

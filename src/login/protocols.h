@@ -7,6 +7,8 @@
 
 #include "base/secret.h"
 #include "conf/settings.h"
+#include "delivery/conversation.h"
+#include "proto/delivery.h"
 #include "proto/protocol.h"
 
 namespace postern {
@@ -22,13 +24,20 @@ struct RelayHost {
   SecretString password;
 };
 
+// One of the two is set: clients log in, or hand over mail.
 struct ServedProtocol {
-  const Protocol& protocol;
+  const Protocol* login;
+  const DeliveryProtocol* delivery;
   // Settings that only this protocol has.
   void (*own_settings)(const Settings& settings, FrontSettings& front);
   // Where the protocol has such a server; null: it has mail programs.
   RelayHost (*relay_host)(const Settings& settings) = nullptr;
   std::string_view relay_setting{};  // what sets it, for the log
+  // Where mail is taken; `proxy`: as for logins.
+  DeliveryOptions (*delivery_options)(const Settings& settings, const ProxyOptions& proxy) = nullptr;
+
+  std::string_view name() const { return login != nullptr ? login->name : delivery->name; }
+  std::string_view service() const { return login != nullptr ? login->login_service : delivery->service; }
 };
 
 // The protocol that login service `service` serves ("imap-login"); null when we have none.

@@ -47,9 +47,9 @@ void Session::auth_reply(AuthReply reply, Fd program) {
   ticket_.done();
   ticket_ = {};
   if (program && reply.mail_pid != 0)
-    program_.reset(new Program{{worker_.loop(), worker_.views().served().protocol, std::move(program), reply.mail_pid, *this}});
-  if (!reply.user.empty()) client_.user = reply.user;
-  client_.master_user = reply.master_user;
+    program_.reset(new Program{{worker_.loop(), *worker_.views().served().login, std::move(program), reply.mail_pid, *this}});
+  if (!reply.user.empty()) side_.info().user = reply.user;
+  side_.info().master_user = reply.master_user;
   history_.last = attempt_end_of(reply.result);
   history_.now_doing = LoginHistory::Now::Idle;
   if (reply.result == AuthResult::Ok) {
@@ -58,17 +58,17 @@ void Session::auth_reply(AuthReply reply, Fd program) {
     return route(std::move(reply));
   }
   if (reply.result == AuthResult::Unavailable) return temporary_failure();
-  history_.limit = static_cast<uint32_t>(view_->settings.number(Key::mail_max_userip_connections));
+  history_.limit = static_cast<uint32_t>(side_.view().settings.number(Key::mail_max_userip_connections));
   answer({.kind = kAnswers[static_cast<size_t>(reply.result)], .text = std::move(reply.reason)});
 }
 
 void Session::temporary_failure(AnswerKind kind) {
   history_.last = AttemptEnd::TempFail;
-  answer({.kind = kind, .text = temporary_text(view_->front.hostname)});
+  answer({.kind = kind, .text = temporary_text(side_.view().front.hostname)});
 }
 
 void Session::route(AuthReply reply) {
-  auto where = route_from(std::move(reply), worker_.views().served().protocol, client_.mechanism);
+  auto where = route_from(std::move(reply), *worker_.views().served().login, side_.info().mechanism);
   if (!where) {
     log(LogLevel::Error, "error", proxy_prefix() + ": " + where.error());
     history_.last = AttemptEnd::TempFail;
@@ -88,14 +88,14 @@ void Session::go(LocalRoute& r) {
     program_->route = std::move(r);
     phase_ = Phase::Connecting;
     history_.now_doing = LoginHistory::Now::Finishing;
-    client_.mail_pid = program_->start.pid();
+    side_.info().mail_pid = program_->start.pid();
     return program_->start.start();
   }
   if (r.referral) return answer({.kind = AnswerKind::Referral, .referral = std::move(*r.referral)});
   if (worker_.views().served().relay_host != nullptr) return go_to_relay_host();
   log(LogLevel::Error, "error",
-      fmt::format("User {} is to be logged in here (no field proxy), but service.{}.executable is not set", printable(client_.user, 80),
-                  worker_.views().served().protocol.mail_service));
+      fmt::format("User {} is to be logged in here (no field proxy), but service.{}.executable is not set", printable(side_.info().user, 80),
+                  worker_.views().served().login->mail_service));
   temporary_failure();
 }
 
@@ -103,12 +103,12 @@ void Session::go_to_relay_host() {
   const ProxyRoute* relay = worker_.views().relay_host();
   if (relay != nullptr && !relay->addresses.empty()) {
     ProxyRoute route = *relay;
-    if (!route.authenticate) route.destuser = client_.user;
+    if (!route.authenticate) route.destuser = side_.info().user;
     return go(route);
   }
   const std::string_view setting = worker_.views().served().relay_setting;
   log(LogLevel::Error, "error",
-      fmt::format("User {} has no field proxy, and {} {}", printable(client_.user, 80), setting,
+      fmt::format("User {} has no field proxy, and {} {}", printable(side_.info().user, 80), setting,
                   relay == nullptr ? "is not set" : "has no address"));
   history_.last = AttemptEnd::TempFail;
   answer({.kind = AnswerKind::BackendUnavailable});
@@ -123,11 +123,11 @@ void Session::go(ProxyRoute& r) {
     log(LogLevel::Error, "error", fmt::format("{}: Unsupported SASL mechanism {}", proxy_prefix(), printable(r.mechanism)));
     return answer({.kind = AnswerKind::BackendUnavailable});
   }
-  if (loops_to_itself(r, client_.real_local, client_.user)) {
+  if (loops_to_itself(r, side_.info().real_local, side_.info().user)) {
     log(LogLevel::Error, "error", proxy_prefix() + ": Proxying loops to itself");
     return answer({.kind = AnswerKind::BackendUnavailable});
   }
-  if (client_.ttl <= 1) {  // PXI-4
+  if (side_.info().ttl <= 1) {  // PXI-4
     log(LogLevel::Error, "error",
         proxy_prefix() + ": Aborting due to remote server: TTL reached zero - proxies appear to be looping?");
     return answer({.kind = AnswerKind::BackendMisconfigured});
@@ -146,52 +146,41 @@ BackPlan Session::plan_for(ProxyRoute& r) const {
   plan.tls = r.tls;
   plan.pipelining = r.pipelining;
   plan.trusted = r.trusted;
-  plan.hostname = view_->front.hostname;
+  plan.hostname = side_.view().front.hostname;
   plan.authenticate = r.authenticate;
-  plan.login_name = client_.user;
+  plan.login_name = side_.info().user;
   plan.from_front = front_->told_to_back();
   plan.client_asked_capabilities = front_->asked_capabilities();
-  plan.forward.session = client_.session;
-  plan.forward.remote = client_.remote;
-  plan.forward.local = client_.local;
-  plan.forward.ttl = client_.ttl - 1;
-  plan.forward.client_id = client_.client_id;
-  plan.forward.local_name = client_.local_name;
+  plan.forward.session = side_.info().session;
+  plan.forward.remote = side_.info().remote;
+  plan.forward.local = side_.info().local;
+  plan.forward.ttl = side_.info().ttl - 1;
+  plan.forward.client_id = side_.info().client_id;
+  plan.forward.local_name = side_.info().local_name;
   plan.forward.forward = std::move(r.forward);
   return plan;
-}
-
-// What a backend that wants a PROXY header is told (field proxy_haproxy).
-ProxyHeader Session::told_header() const {
-  ProxyHeader header;
-  header.forwarded = true;
-  header.remote = client_.remote;
-  header.local = client_.local;
-  header.authority = client_.local_name;
-  header.tls = facts_.tls_active || door_.tls_before;
-  return header;
 }
 
 void Session::start_proxy(ProxyRoute r) {
   phase_ = Phase::Connecting;
   history_.now_doing = LoginHistory::Now::Finishing;
-  if (r.timeout.count() == 0) r.timeout = view_->proxy.timeout;
+  if (r.timeout.count() == 0) r.timeout = side_.view().proxy.timeout;
   const std::string master = r.master;
   BackPlan plan = plan_for(r);
   r.master = master;  // for the log
-  if (r.haproxy) r.preamble = encode_proxy_header(*r.haproxy, told_header());
-  proxy_ = std::make_unique<ProxyLogin>(worker_.proxy_world(), worker_.views().served().protocol.back, view_->proxy, std::move(r),
+  if (r.haproxy) r.preamble = encode_proxy_header(*r.haproxy, side_.told_header());
+  proxy_ = std::make_unique<ProxyLogin>(worker_.proxy_world(), worker_.views().served().login->back, side_.view().proxy, std::move(r),
                                         std::move(plan), *this);
   proxy_->start();
 }
 
 std::string Session::proxy_prefix() const {
-  const std::string user = printable(client_.user, 80);
+  const std::string user = printable(side_.info().user, 80);
   if (!proxy_) return fmt::format("proxy({})", user);
   return fmt::format("proxy({},{})", user, proxy_->destination().text());
 }
 
-void Session::proxy_forward(std::string_view bytes) { write(bytes); }
+void Session::proxy_forward(std::string_view bytes) { side_.write(bytes); }
 
 void Session::proxy_retry(std::string_view why) {
   log(LogLevel::Debug, "proxy_retry", fmt::format("{}: {} - reconnecting (attempt #{})", proxy_prefix(), why, proxy_->reconnects()));
@@ -203,18 +192,17 @@ void Session::proxy_failed(BackendFailure failure, std::string log_line) {
   const bool refused = failure.what == FailureClass::Auth || failure.what == FailureClass::AuthTempFail;
   history_.now_doing = LoginHistory::Now::Idle;
   history_.last = refused ? AttemptEnd::ProxyRefused : AttemptEnd::LoggedInElsewhere;
-  if (!refused || view_->auth_verbose)
+  if (!refused || side_.view().auth_verbose)
     log(refused ? LogLevel::Info : LogLevel::Error, refused ? "proxy_refused" : "error", proxy_prefix() + ": " + log_line);
   proxy_.reset();
-  answer(answer_for(failure, view_->mask_refusals));
+  answer(answer_for(failure, side_.view().mask_refusals));
 }
 
 void Session::proxy_accepted(BackendReply reply) {
   FrontOutput out;
   Answer a{.kind = AnswerKind::BackendAccepted, .backend = std::move(reply)};
   front_->answer(a, out);
-  out_ += out.send;
-  flush();
+  side_.write_last(out.send);
   if (phase_ == Phase::Ended) return;
   const ProxyRoute& r = proxy_->route();
   const Endpoint to = proxy_->destination();
@@ -222,12 +210,12 @@ void Session::proxy_accepted(BackendReply reply) {
   std::string line = fmt::format("{}: Started proxying to <{}>", proxy_prefix(), to.ip.text());
   if (r.host != to.ip.text()) line += fmt::format(" (<{}>)", printable(r.host));
   if (!proxy_->source().is_none()) line += " from " + proxy_->source().text();
-  if (r.destuser != client_.user) line += " as user " + printable(r.destuser, 80);
+  if (r.destuser != side_.info().user) line += " as user " + printable(r.destuser, 80);
   if (!r.master.empty()) line += fmt::format(" (master {})", printable(r.master, 80));
   line += fmt::format(" ({}.{:03} secs", taken.count() / 1000, taken.count() % 1000);
   if (proxy_->reconnects() > 0) line += fmt::format(", {} reconnects", proxy_->reconnects());
   line += ')';
-  const std::string elements = view_->elements.fill(client_);
+  const std::string elements = side_.elements();
   log_with(elements, LogLevel::Info, "proxy_start", line);
   become_relay({proxy_->take_stream(), proxy_->take_leftover(), proxy_->take_backend(), proxy_prefix(), proxy_->bytes_sent()}, elements);
 }
@@ -242,43 +230,43 @@ void Session::program_ready(std::string capabilities) {
     a = {.kind = AnswerKind::ReferralAccepted, .text = std::move(r.reason), .backend = {{}, std::move(capabilities)}, .referral = std::move(*r.referral)};
   FrontOutput out;
   front_->answer(a, out);
-  out_ += out.send;
-  flush();
+  side_.write_last(out.send);
   if (phase_ == Phase::Ended) return;
-  const std::string elements = view_->elements.fill(client_);
+  const std::string elements = side_.elements();
   log_with(elements, LogLevel::Info, "login", "Login");
   become_relay({program_->start.take_stream(), program_->start.take_leftover(), {},
-                fmt::format("{}({})<{}>", client_.protocol, printable(client_.user, 80), client_.mail_pid)},
+                fmt::format("{}({})<{}>", side_.info().protocol, printable(side_.info().user, 80), side_.info().mail_pid)},
                elements);
 }
 
 void Session::program_failed(std::string why) {
-  log(LogLevel::Error, "error", fmt::format("service.{}.executable: {}", worker_.views().served().protocol.mail_service, why));
+  log(LogLevel::Error, "error", fmt::format("service.{}.executable: {}", worker_.views().served().login->mail_service, why));
   answer({.kind = AnswerKind::InternalFailure});
 }
 
 void Session::become_relay(Other other, const std::string& elements) {
   deadline_.stop();
   phase_ = Phase::Relayed;
-  const std::string to_front = out_ + other.leftover;
+  ClientSide::Remains client = side_.hand_over();
+  const std::string to_front = client.output + other.leftover;
   SessionStarted told = told_to_state();
-  auto relay = std::make_unique<RelaySession>(worker_, std::move(stream_), std::move(other.stream), std::move(other.backend),
-                                              std::move(other.prefix), elements, view_->log_format(), other.sent, bytes_out_, view_->disconnect_delay);
-  worker_.start_relay(std::move(relay), std::move(told), in_, to_front);
-  watch_.stop();
+  auto relay = std::make_unique<RelaySession>(worker_, std::move(client.stream), std::move(other.stream), std::move(other.backend), std::move(other.prefix),
+                                              elements, side_.view().log_format(), other.sent, side_.bytes_out(), side_.view().disconnect_delay);
+  worker_.start_relay(std::move(relay), std::move(told), client.input, to_front);
+  side_.let_go();
   if (proxy_) proxy_->let_go();
   worker_.bury(*this);
 }
 
 SessionStarted Session::told_to_state() const {
   SessionStarted told;
-  told.user = client_.user;
-  told.service = client_.protocol;
-  told.session = client_.session;
-  told.remote = client_.remote;
-  told.local = client_.local;
+  told.user = side_.info().user;
+  told.service = side_.info().protocol;
+  told.session = side_.info().session;
+  told.remote = side_.info().remote;
+  told.local = side_.info().local;
   if (proxy_) told.backend = proxy_->destination();
-  told.mail_pid = client_.mail_pid;
+  told.mail_pid = side_.info().mail_pid;
   told.since = static_cast<int64_t>(SystemClock().wall_microseconds() / 1000000);
   told.decided = static_cast<uint64_t>(std::chrono::duration_cast<Milliseconds>(decided_.time_since_epoch()).count());
   return told;

@@ -83,6 +83,15 @@ Views::Views(const ChildBoot& boot, const ServedProtocol& served, FileLookup fil
   hostname_ = boot.configuration.settings.text(Key::hostname);
   if (hostname_.empty()) hostname_ = machine_name();
   find_relay_host();
+  if (served_.delivery != nullptr) open_spool_folder();
+}
+
+void Views::open_spool_folder() {
+  auto folder = SpoolFolder::open(boot_.configuration.settings.text(Key::mail_temp_dir));
+  if (folder)
+    spool_folder_ = std::move(*folder);
+  else
+    log_error("mail_temp_dir = " + folder.error());
 }
 
 // Its name is resolved now: the jail has no resolver.
@@ -151,20 +160,21 @@ std::shared_ptr<const View> Views::build(const Settings& s) {
   view->proxy.retry_pause = s.time(Key::login_proxy_reconnect_delay);
   view->proxy.immediate_failure_after = s.time(Key::proxy_host_immediate_failure_after);
   view->proxy.limits.line = static_cast<size_t>(s.number(Key::login_proxy_max_line));
+  if (served_.delivery_options != nullptr) view->delivery = served_.delivery_options(s, view->proxy);
   view->trusted = parse_networks(s.list(Key::login_trusted_networks));
   view->balancers = parse_networks(s.list(Key::haproxy_trusted_networks));
   view->login_timeout = s.time(Key::login_timeout);
   view->haproxy_timeout = s.time(Key::haproxy_timeout);
   view->disconnect_delay = s.time(Key::login_proxy_max_disconnect_delay);
   const auto& masked = s.list(Key::login_proxy_mask_auth_failures);
-  view->mask_refusals = std::find(masked.begin(), masked.end(), served_.protocol.name) != masked.end();
+  view->mask_refusals = std::find(masked.begin(), masked.end(), served_.name()) != masked.end();
   view->auth_verbose = s.flag(Key::auth_verbose);
   view->max_output = static_cast<size_t>(s.number(Key::login_max_output));
   return view;
 }
 
 std::shared_ptr<const View> Views::find(const IpAddress& local, const IpAddress& remote, std::string_view name) {
-  const OverrideSet set = matching_overrides(boot_.configuration, {served_.protocol.name, local, remote, name});
+  const OverrideSet set = matching_overrides(boot_.configuration, {served_.name(), local, remote, name});
   auto& view = by_overrides_[set];
   if (!view) view = build(merged_settings(boot_.configuration, set));
   return view;

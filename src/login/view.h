@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "conf/overrides.h"
+#include "delivery/conversation.h"
 #include "ipc/boot.h"
 #include "login/log_line.h"
 #include "login/protocols.h"
@@ -25,6 +26,7 @@ struct View {
   Settings settings;
   FrontSettings front;
   ProxyOptions proxy;
+  DeliveryOptions delivery;
   LogElements elements;
   TlsMode tls_mode = TlsMode::Offered;
   std::shared_ptr<TlsContext> front_tls, back_tls;  // null: not possible, see front_tls_error
@@ -53,6 +55,8 @@ class Views {
   // Builds what is likely to be needed, so that a fork has it.
   void prepare();
   SourceAddresses& sources() { return sources_; }
+  // Where messages are kept; not available to services that take none.
+  const SpoolFolder& spool_folder() const { return spool_folder_; }
   const ServedProtocol& served() const { return served_; }
   // For users without the field proxy; null where the protocol has no such server or none is set.
   const ProxyRoute* relay_host() const { return relay_host_ ? &*relay_host_ : nullptr; }
@@ -60,6 +64,7 @@ class Views {
  private:
   std::shared_ptr<const View> build(const Settings& settings);
   void find_relay_host();
+  void open_spool_folder();
   std::shared_ptr<TlsContext> front_tls(const Settings& settings, std::string& error);
   std::shared_ptr<TlsContext> back_tls(const Settings& settings, std::string& error);
 
@@ -69,6 +74,7 @@ class Views {
   LocalKeys keys_;
   TicketKeys& tickets_;
   SourceAddresses sources_;
+  SpoolFolder spool_folder_;
   std::string hostname_;
   std::optional<ProxyRoute> relay_host_;
   std::map<OverrideSet, std::shared_ptr<const View>> by_overrides_;

@@ -26,13 +26,18 @@ Worker::Worker(Loop& loop, const ChildBoot& boot, Views& views, std::function<vo
       pool_(boot.configuration.settings.time(Key::login_proxy_last_delivery)),
       pid_(static_cast<uint32_t>(::getpid())),
       backends_(loop),
-      slots_(static_cast<uint32_t>(boot.service.client_limit), static_cast<uint32_t>(boot.service.service_count)) {
-  auth_.on_ready([this] { sessions_.for_each([](Session& s) { s.auth_ready(); }); });
+      slots_(static_cast<uint32_t>(boot.service.client_limit), static_cast<uint32_t>(boot.service.service_count)),
+      farewells_(loop) {
+  auth_.on_ready([this] {
+    sessions_.for_each([](Session& s) { s.auth_ready(); });
+    deliveries_.for_each([](DeliverySession& s) { s.auth_ready(); });
+  });
 }
 
 Worker::~Worker() {
   relays_.for_each([this](RelaySession& r) { relays_.remove(r); });
   sessions_.for_each([this](Session& s) { sessions_.remove(s); });
+  deliveries_.for_each([this](DeliverySession& s) { deliveries_.remove(s); });
 }
 
 void Worker::listen() {
@@ -102,8 +107,10 @@ void Worker::adopt(Fd fd, const BootListener& listener, const Endpoint& remote) 
   slots_.taken();
   Endpoint local = listener.local;
   if (local.ip.is_any() || local.ip.is_none()) local = local_endpoint(fd.get());
-  auto session = std::make_unique<Session>(*this, std::move(fd), remote, local);
-  sessions_.add(std::move(session)).start(listener);
+  if (views_.served().delivery != nullptr)
+    deliveries_.add(std::make_unique<DeliverySession>(*this, std::move(fd), remote, local)).start(listener);
+  else
+    sessions_.add(std::make_unique<Session>(*this, std::move(fd), remote, local)).start(listener);
   if (slots_.available() == 0) update_doors();
   on_load_();
 }
@@ -141,6 +148,12 @@ void Worker::bury(Session& session) {
   sweep_soon();
 }
 
+void Worker::bury(DeliverySession& session) {
+  dead_deliveries_.push_back(deliveries_.remove(session));
+  ended();
+  sweep_soon();
+}
+
 void Worker::bury(RelaySession& session) {
   dead_relays_.push_back(relays_.remove(session));
   ended();
@@ -152,6 +165,7 @@ void Worker::sweep_soon() {
   loop_.defer([this] {
     sweep_pending_ = false;
     dead_sessions_.clear();
+    dead_deliveries_.clear();
     dead_relays_.clear();
   });
 }
@@ -178,6 +192,7 @@ void Worker::drain(std::function<void()> when_empty) {
 
 void Worker::shut_down() {
   sessions_.for_each([](Session& s) { s.shut_down(); });
+  deliveries_.for_each([](DeliverySession& s) { s.shut_down(); });
   relays_.for_each([](RelaySession& r) { r.close_by_proxy("Process shutting down"); });
 }
 

@@ -5,7 +5,9 @@
 #include <functional>
 #include <memory>
 
+#include "delivery/conversation.h"
 #include "login/auth_client.h"
+#include "login/delivery_session.h"
 #include "login/relay_session.h"
 #include "login/roster.h"
 #include "login/session.h"
@@ -52,6 +54,7 @@ class Worker {
   Views& views() { return views_; }
   AuthClient& auth() { return auth_; }
   ProxyWorld proxy_world() { return {loop_, backends_, views_.sources(), pool_}; }
+  DeliveryWorld delivery_world() { return {proxy_world(), farewells_, views_.spool_folder()}; }
   char* buffer() { return pool_.buffer(); }
   uint32_t pid() const { return pid_; }
   // The session's login was accepted by a backend: from now on it is a relay, which state hears of as `told`.
@@ -59,6 +62,7 @@ class Worker {
   StateClient& state() { return state_; }
   // Called by a session that has ended, from any depth: it is destroyed at the end of this turn.
   void bury(Session& session);
+  void bury(DeliverySession& session);
   void bury(RelaySession& session);
 
  private:
@@ -86,9 +90,12 @@ class Worker {
   Backends backends_;
   Slots slots_;
   std::vector<std::unique_ptr<Door>> doors_;
+  Farewells farewells_;
   Roster<Session> sessions_;
+  Roster<DeliverySession> deliveries_;
   Roster<RelaySession> relays_;
   std::vector<std::unique_ptr<Session>> dead_sessions_;
+  std::vector<std::unique_ptr<DeliverySession>> dead_deliveries_;
   std::vector<std::unique_ptr<RelaySession>> dead_relays_;
   bool sweep_pending_ = false;
   bool draining_ = false;

@@ -55,7 +55,7 @@ Status Master::replace_configuration() {
   for (const std::string& warning : findings.warnings) log_warning(warning);
   for (size_t i = 1; i < findings.errors.size(); ++i) log_error(findings.errors[i]);
   if (!findings.errors.empty()) return Error(findings.errors[0]);
-  const auto plans = plan_listeners(loaded.configuration);
+  const auto plans = plan_listeners(loaded.configuration, environment_);
   if (!plans) return Error(plans.error());
   auto sockets = open_listeners(*plans, sockets_);
   if (!sockets) return Error(sockets.error());
@@ -67,6 +67,7 @@ Status Master::replace_configuration() {
   ++generation_;
   configuration_ = std::move(loaded.configuration);
   sockets_ = std::move(*sockets);
+  refresh_access(*plans, sockets_);
   log_files_ = std::move(*files);
   log_client_->set_json(configuration_.settings.text(Key::log_format) == "json");
   keep_state(services);

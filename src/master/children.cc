@@ -34,7 +34,7 @@ struct Master::Ear {
   void on(const ChildStatus& m) { master.on_status(child, m.available, m.retired); }
   void on(const NeedWorker&) { master.on_need_worker(child); }
   void on(const KickWorkers& m) { master.kick_workers(m); }
-  void on(const StartMail& m) { master.on_start_mail(child, m); }
+  void on(const StartMail& m, std::span<Fd> descriptors) { master.on_start_mail(child, m, descriptors.empty() ? Fd() : std::move(descriptors[0])); }
   void on(const WorkerForked& m) { master.on_worker_forked(child, m.pid); }
   void on(const WorkerEnded& m) { master.on_worker_ended(m.pid, m.wait_status); }
 };

@@ -109,6 +109,12 @@ void check_user_file(const DatabaseSettings& database, Findings& findings) {
     findings.errors.push_back(fmt::format("{}: {}: args = {}: {}: {}", database.where, database.name, database.args, file, strerror(errno)));
 }
 
+void check_listeners(const Configuration& configuration, const Environment& environment, Findings& findings) {
+  const auto plans = plan_listeners(configuration, environment);
+  if (!plans) return findings.errors.push_back(plans.error());
+  for (const ListenerPlan& plan : *plans) check_listener(plan, environment, findings);
+}
+
 Status make_folder(const std::string& path, mode_t mode, const Identity* owner) {
   if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return Error(fmt::format("mkdir({}): {}", path, strerror(errno)));
   struct stat st;
@@ -121,9 +127,14 @@ Status make_folder(const std::string& path, mode_t mode, const Identity* owner) 
   return {};
 }
 
-bool is_mail_service(const ServiceSettings& service) {
+ServiceKind kind_of(const ServiceSettings& service) {
   const ServiceRow* row = find_service(service.name);
-  return row != nullptr && row->kind == ServiceKind::Mail;
+  return row == nullptr ? ServiceKind::Internal : row->kind;
+}
+
+// What its processes run: only an internal service's or a login service's executable is one of our programs.
+std::string_view role_program(const ServiceSettings& service) {
+  return kind_of(service) == ServiceKind::Delivery ? kLoginProgram : std::string_view(service.executable);
 }
 
 std::string absolute(std::string_view program, const Configuration& configuration) {
@@ -132,7 +143,7 @@ std::string absolute(std::string_view program, const Configuration& configuratio
 
 }  // namespace
 
-bool has_mail_program(const ServiceSettings& service) { return service.enabled && is_mail_service(service) && !service.executable.empty(); }
+bool has_mail_program(const ServiceSettings& service) { return service.enabled && serves_local_users(kind_of(service)) && !service.executable.empty(); }
 
 std::string mail_program_of(const ServiceSettings& service, const Configuration& configuration) {
   const auto words = split_words(service.executable);
@@ -140,15 +151,16 @@ std::string mail_program_of(const ServiceSettings& service, const Configuration&
 }
 
 std::optional<Role> role_of(const ServiceSettings& service) {
-  if (!service.enabled || is_mail_service(service)) return std::nullopt;
-  const std::string_view program = std::string_view(service.executable).substr(service.executable.rfind('/') + 1);
+  if (!service.enabled || kind_of(service) == ServiceKind::Mail) return std::nullopt;
+  std::string_view program = role_program(service);
+  program.remove_prefix(program.rfind('/') + 1);
   for (const RoleRow& row : kRoles)
     if (program == row.executable) return row.role;
   return std::nullopt;
 }
 
 std::string program_of(const ServiceSettings& service, const Configuration& configuration) {
-  return absolute(service.executable, configuration);
+  return absolute(role_program(service), configuration);
 }
 
 bool is_one_shot(const ServiceSettings& service) { return role_of(service) == Role::Login && service.service_count == 1; }
@@ -184,7 +196,7 @@ Findings check_environment(const Configuration& configuration, const Environment
   check_tls(configuration, findings);
   for (const auto* databases : {&configuration.passdbs, &configuration.userdbs})
     for (const DatabaseSettings& database : *databases) check_user_file(database, findings);
-  if (const auto plans = plan_listeners(configuration); !plans) findings.errors.push_back(plans.error());
+  check_listeners(configuration, environment, findings);
   if (findings.errors.empty()) try_services(configuration, environment, findings);
   return findings;
 }

@@ -66,6 +66,10 @@ std::string_view field_of(const StartMail& order, std::string_view name) {
 
 // --- in the child ---------------------------------------------------------------------------------------------
 
+struct ProgramFds {
+  int input, output, error_output;
+};
+
 struct Owner {
   uid_t uid = 0;
   gid_t gid = 0;
@@ -107,11 +111,12 @@ Status limit_resources(const MailRules& rules) {
 }
 
 // 0, 1 and 2; everything else is close-on-exec or closed. `failure` is moved out of the way first.
-bool place_descriptors(int socket, int error_output, int& failure) {
-  const int high = ::fcntl(failure, F_DUPFD_CLOEXEC, 3), own = ::fcntl(socket, F_DUPFD_CLOEXEC, 3), error = ::fcntl(error_output, F_DUPFD_CLOEXEC, 3);
+bool place_descriptors(const ProgramFds& fds, int& failure) {
+  const int high = ::fcntl(failure, F_DUPFD_CLOEXEC, 3), input = ::fcntl(fds.input, F_DUPFD_CLOEXEC, 3),
+            output = ::fcntl(fds.output, F_DUPFD_CLOEXEC, 3), error = ::fcntl(fds.error_output, F_DUPFD_CLOEXEC, 3);
   failure = high;
   if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return false;
-  return high >= 0 && own >= 0 && error >= 0 && ::dup2(own, 0) == 0 && ::dup2(own, 1) == 1 && ::dup2(error, 2) == 2;
+  return high >= 0 && input >= 0 && output >= 0 && error >= 0 && ::dup2(input, 0) == 0 && ::dup2(output, 1) == 1 && ::dup2(error, 2) == 2;
 }
 
 // A home that is not there yet is the program's to make.
@@ -137,10 +142,10 @@ Status run(const MailRules& rules, const StartMail& order, std::vector<std::stri
   return Error(rules.program + ": " + strerror(errno));
 }
 
-[[noreturn]] void child(const MailRules& rules, const StartMail& order, std::vector<std::string> arguments, int socket, int error_output, int failure) {
+[[noreturn]] void child(const MailRules& rules, const StartMail& order, std::vector<std::string> arguments, const ProgramFds& fds, int failure) {
   reset_signals();
   Status status = Error("descriptors: out of them");
-  if (place_descriptors(socket, error_output, failure)) status = run(rules, order, std::move(arguments));
+  if (place_descriptors(fds, failure)) status = run(rules, order, std::move(arguments));
   [[maybe_unused]] const ssize_t n = ::write(failure, status.error().data(), status.error().size());
   ::_exit(1);
 }
@@ -176,21 +181,51 @@ std::vector<std::string> mail_environment(const StartMail& order, std::string_vi
   return e.take();
 }
 
-Result<StartedMail> start_mail_program(const MailRules& rules, const StartMail& order, int error_output) {
+namespace {
+
+// The program's side of a socket, or nothing with a delivery, which has a file to read.
+Result<Fd> make_socket(StartedMail& started) {
+  int pair[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return Error(std::string("socketpair: ") + strerror(errno));
+  started.socket = Fd(pair[0]);
+  ::fcntl(started.socket.get(), F_SETFL, O_NONBLOCK);
+  return Fd(pair[1]);
+}
+
+Status make_pipe(Fd& read, Fd& write) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return Error(std::string("pipe: ") + strerror(errno));
+  read = Fd(ends[0]);
+  write = Fd(ends[1]);
+  return {};
+}
+
+Status check_message(int message) {
+  struct stat st;
+  if (message < 0 || ::fstat(message, &st) != 0 || !S_ISREG(st.st_mode)) return Error("a delivery without a message");
+  return ::lseek(message, 0, SEEK_SET) == 0 ? Status() : Status(Error(std::string("lseek: ") + strerror(errno)));
+}
+
+}  // namespace
+
+Result<StartedMail> start_mail_program(const MailRules& rules, const StartMail& order, int message, int error_output) {
   auto arguments = mail_arguments(rules, order);
   if (!arguments) return Error(arguments.error());
-  int pair[2], failure[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return Error(std::string("socketpair: ") + strerror(errno));
   StartedMail started;
-  started.socket = Fd(pair[0]);
-  const Fd theirs(pair[1]);
-  if (::pipe2(failure, O_CLOEXEC | O_NONBLOCK) != 0) return Error(std::string("pipe: ") + strerror(errno));
-  started.failure = Fd(failure[0]);
-  const Fd report(failure[1]);
-  ::fcntl(started.socket.get(), F_SETFL, O_NONBLOCK);
+  Fd theirs, report;
+  if (order.delivery) {
+    if (const Status checked = check_message(message); !checked) return Error(checked.error());
+    if (const Status made = make_pipe(started.socket, started.end); !made) return Error(made.error());
+  } else {
+    auto socket = make_socket(started);
+    if (!socket) return Error(socket.error());
+    theirs = std::move(*socket);
+  }
+  if (const Status made = make_pipe(started.failure, report); !made) return Error(made.error());
+  const ProgramFds fds = order.delivery ? ProgramFds{message, error_output, error_output} : ProgramFds{theirs.get(), theirs.get(), error_output};
   const auto pid = fork_without_signals();
   if (!pid) return Error(pid.error());
-  if (*pid == 0) child(rules, order, std::move(*arguments), theirs.get(), error_output, report.get());
+  if (*pid == 0) child(rules, order, std::move(*arguments), fds, report.get());
   started.pid = *pid;
   return started;
 }

@@ -34,12 +34,14 @@ std::vector<std::string> mail_environment(const StartMail& order, std::string_vi
 
 struct StartedMail {
   pid_t pid = 0;
-  Fd socket;   // stdin and stdout of the program; ours does not block
+  Fd socket;   // stdin and stdout of the program; of a delivery, a pipe with what is written to `end`. Does not block
+  Fd end;      // of a delivery: where its DeliveryEnd is to be written
   Fd failure;  // readable: end of file once exec has happened, else the reason
 };
 
-// Forks. Names are looked up in the child, where it may take its time. `error_output` becomes fd 2.
-Result<StartedMail> start_mail_program(const MailRules& rules, const StartMail& order, int error_output);
+// Forks. Names are looked up in the child, where it may take its time. `error_output` becomes fd 2. A delivery reads `message`, a
+// regular file, and says what it has to say into the log.
+Result<StartedMail> start_mail_program(const MailRules& rules, const StartMail& order, int message, int error_output);
 
 }  // namespace postern
 

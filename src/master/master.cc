@@ -88,13 +88,14 @@ Master::~Master() {
 }
 
 std::pair<int, std::string> Master::prepare() {
-  const auto plans = plan_listeners(configuration_);
+  const auto plans = plan_listeners(configuration_, environment_);
   if (!plans) return {kExitConfig, plans.error()};
+  if (const Status opened = admin_socket_.open(fmt::format("{}/{}", environment_.base_dir, kAdminSocket), admin_group(configuration_, environment_)); !opened)
+    return {kExitCantCreate, opened.error()};
+  // After the admin socket, which clears its path: no listener's may be the same.
   auto sockets = open_listeners(*plans, {}, kPatienceToBind);
   if (!sockets) return {kExitOs, sockets.error()};
   sockets_ = std::move(*sockets);
-  if (const Status opened = admin_socket_.open(fmt::format("{}/{}", environment_.base_dir, kAdminSocket), admin_group(configuration_, environment_)); !opened)
-    return {kExitCantCreate, opened.error()};
   auto files = options_.logs_to_stderr ? Result<std::vector<Fd>>(std::vector<Fd>()) : open_log_files(configuration_.settings);
   if (!files) return {kExitCantCreate, "log_path: " + files.error()};
   log_files_ = std::move(*files);
@@ -127,7 +128,7 @@ int Master::run() {
 // --- services ---------------------------------------------------------------------------------------------------
 
 Status Master::build_services(const Configuration& configuration, const ListenerSockets& sockets, uint32_t generation, std::vector<std::shared_ptr<Service>>& services) {
-  const auto plans = plan_listeners(configuration);
+  const auto plans = plan_listeners(configuration, environment_);
   if (!plans) return Error(plans.error());
   for (const ServiceSettings& settings : configuration.services)
     if (has_mail_program(settings) && inputs_.get(settings.name) == nullptr) return Error("no descriptors left");
@@ -163,7 +164,7 @@ Status Master::build_service(const ServiceSettings& settings, const Configuratio
     if (plan.service != settings.name || socket == sockets.end()) continue;
     const auto index = static_cast<uint32_t>(boot.listeners.size());
     const int fd = service->one_shot ? -1 : kFirstListenerFd + static_cast<int>(index);
-    boot.listeners.push_back({fd, plan.name, plan.local, plan.ssl, plan.haproxy});
+    boot.listeners.push_back({fd, plan.name, plan.local.endpoint, plan.ssl, plan.haproxy});
     service->doors.push_back(std::make_unique<Service::Door>());
     Service::Door& door = *service->doors.back();
     door.master = this;

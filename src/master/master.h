@@ -78,6 +78,7 @@ struct MailChild {
   uint32_t auth = 0;         // the process that ordered it
   uint64_t order = 0;
   Fd socket, failure;        // until exec is known to have happened, or not
+  Fd end;                    // a delivery's: where its end is told
   Watch watch;
   Timer patience;
   bool failed = false;       // and auth was told why
@@ -146,7 +147,8 @@ class Master {
   void worker_over(const std::shared_ptr<Service>& service, uint32_t pid, int wait_status);
 
   // --- mail.cc: local mail programs ---
-  void on_start_mail(Child& auth, const StartMail& order);
+  void on_start_mail(Child& auth, const StartMail& order, Fd message);
+  void tell_end(const MailChild& child, int wait_status);
   void watch_mail(MailChild& child);
   void mail_reported(MailChild& child);
   void answer_mail(MailChild& child, const std::string& failure);

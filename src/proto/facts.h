@@ -21,13 +21,16 @@ struct ConnectionFacts {
   bool trusted = false;        // TCP peer is in login_trusted_networks
 };
 
+// forward_ fields: names without the prefix, in the order of the reply.
+using ForwardFields = std::vector<std::pair<std::string, std::string>>;
+
 // What a trusted peer says of the client behind it (IMAP-53, POP-31). Absent members were not told.
 struct ForwardedFacts {
   std::optional<IpAddress> remote_ip, local_ip;
   std::optional<uint16_t> remote_port, local_port;
   std::optional<uint32_t> ttl;
   std::optional<std::string> session;
-  std::vector<std::pair<std::string, std::string>> forward;  // names without x-forward- / forward_
+  ForwardFields forward;
   std::string client_id;  // retained IMAP ID list body (IMAP-56)
   std::optional<std::string> local_name;  // a valid DNS name, as by SNI (SUB-34)
 };
@@ -49,7 +52,7 @@ struct ForwardFacts {
   std::string session;
   Endpoint remote, local;
   uint32_t ttl = 4;  // already reduced for this hop
-  std::vector<std::pair<std::string, std::string>> forward;  // names without prefix, in reply order
+  ForwardFields forward;
   std::string client_id;
   std::string local_name;  // SNI, or what a trusted peer said; may be anything
 };

@@ -48,7 +48,16 @@ struct FrontSettings {
   size_t max_retained = 256;        // CONST-11
   std::string os, os_version;       // for ID, as uname(2) has them
   std::vector<std::string> extensions;  // submission_backend_capabilities, upper case
-  uint64_t max_mail_size = 0;       // submission_max_mail_size; 0: not limited
+  uint64_t max_mail_size = 0;       // submission_max_mail_size, lmtp_max_mail_size; 0: not limited
+  struct Delivery {
+    std::string recipient_delimiter = "+";
+    unsigned max_recipients = 1000;
+    unsigned max_waiting = 5;            // RCPT commands answered side by side (LMTP-5)
+    bool whitespace_before_path = false, mailbox_for_path = false;  // lmtp_client_workarounds
+    bool add_received = true;
+    std::string address_header = "final";  // lmtp_hdr_delivery_address
+    bool verbose_replies = false;
+  } delivery;
 
   // The row of a mechanism that clients may use, by its upper-case name; null when there is none or it is private.
   const Mechanism* mechanism(std::string_view upper) const;

@@ -39,21 +39,11 @@ bool take_session(std::string_view value, ForwardedFacts& facts) {
   return true;
 }
 
-// Every token is a forward_ field, with or without "=": none may become a field of another name.
-bool take_forward_token(std::string_view token, ForwardedFacts& facts) {
-  const auto plain = tab_unescape(token);
-  if (!plain || plain->find('\0') != std::string::npos) return false;
-  const size_t equals = std::min(plain->find('='), plain->size());
-  if (equals == 0) return false;
-  facts.forward.emplace_back(plain->substr(0, equals), plain->substr(std::min(equals + 1, plain->size())));
-  return true;
-}
-
 bool take_forward(std::string_view value, ForwardedFacts& facts) {
   const auto decoded = base64_decode(value);
   if (!decoded) return false;
   bool valid = true;
-  for (std::string_view token : split_fields(*decoded, '\t')) valid = take_forward_token(token, facts) && valid;
+  for (std::string_view item : split_fields(*decoded, '\t')) valid = take_forward_item(item, facts.forward) && valid;
   return valid;
 }
 
@@ -101,19 +91,33 @@ Xclient parse_xclient(std::string_view arguments) {
   return out;
 }
 
-std::string xclient_forward(const ForwardFacts& facts) {
+std::string forward_list(const ForwardFields& fields) {
   std::string list;
-  for (const auto& [name, value] : facts.forward) {
+  for (const auto& [name, value] : fields) {
     if (!list.empty()) list += '\t';
     list += tab_escape(name + "=" + value);
   }
-  return base64_encode(list);
+  return list;
 }
+
+// Every item is a forward_ field, with or without "=": none may become a field of another name.
+bool take_forward_item(std::string_view item, ForwardFields& out) {
+  const auto plain = tab_unescape(item);
+  if (!plain || plain->find('\0') != std::string::npos) return false;
+  const size_t equals = std::min(plain->find('='), plain->size());
+  if (equals == 0) return false;
+  out.emplace_back(plain->substr(0, equals), plain->substr(std::min(equals + 1, plain->size())));
+  return true;
+}
+
+std::string xclient_forward(const ForwardFacts& facts) { return base64_encode(forward_list(facts.forward)); }
 
 XclientLine format_xclient(const ForwardFacts& facts) {
   XclientLine line;
-  line.text = "XCLIENT ADDR=" + facts.remote.ip.text() + " PORT=" + std::to_string(facts.remote.port) +
-              " SESSION=" + facts.session + " TTL=" + std::to_string(facts.ttl);
+  line.text = "XCLIENT";
+  // A client at a socket in the file system has none, and an empty one would be refused.
+  if (!facts.remote.ip.is_none()) line.text += " ADDR=" + facts.remote.ip.text() + " PORT=" + std::to_string(facts.remote.port);
+  line.text += " SESSION=" + facts.session + " TTL=" + std::to_string(facts.ttl);
   if (facts.forward.empty()) return line;
   const std::string forward = " FORWARD=" + xclient_forward(facts);
   line.complete = line.text.size() + forward.size() <= kMaxXclientLine;

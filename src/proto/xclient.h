@@ -22,7 +22,11 @@ bool take_xclient_value(std::string_view name, std::string_view value, Forwarded
 // What may stand for a server's name in DNS: 1 to 253 letters, digits, "-", "." and "_".
 bool is_dns_name(std::string_view text);
 
-// The value of FORWARD: name=value items, each TAB-escaped, joined by TABs, in base64 (POP-32, GEN-22).
+// name=value items, each TAB-escaped, joined by TABs (POP-32, GEN-22).
+std::string forward_list(const ForwardFields& fields);
+// One such item; false, and nothing is taken, when it is none.
+bool take_forward_item(std::string_view item, ForwardFields& out);
+// The value of FORWARD: that list in base64.
 std::string xclient_forward(const ForwardFacts& facts);
 
 // All arguments of XCLIENT.

@@ -14,7 +14,7 @@ struct Fields {
   std::optional<std::string> host, reason;
   std::optional<IpAddress> hostip;
   std::optional<uint16_t> port;
-  std::optional<std::string> destuser;
+  std::optional<std::string> destuser, protocol;
   bool implicit_tls = false, starttls = false, any_cert = false;
   ProxyRoute route;
 };
@@ -85,6 +85,7 @@ constexpr Field kFields[] = {
     {"hostip", [](Fields& f, const std::string& v) { return read_ip(v, f.hostip); }},
     {"port", read_port},
     {"destuser", [](Fields& f, const std::string& v) { return f.destuser = v, std::string(); }},
+    {"protocol", [](Fields& f, const std::string& v) { return f.protocol = v, std::string(); }},
     {"reason", [](Fields& f, const std::string& v) { return f.reason = v, std::string(); }},
     {"master", [](Fields& f, const std::string& v) { return f.route.master = v, std::string(); }},
     {"proxy_mech", [](Fields& f, const std::string& v) { return f.route.mechanism = to_upper(v), std::string(); }},
@@ -119,9 +120,9 @@ Status read_fields(Fields& f, const FieldList& list) {
   return {};
 }
 
-std::optional<ReferralTarget> referral_from(const Fields& f, const Protocol& protocol, const std::string& user, std::string_view mechanism) {
+std::optional<ReferralTarget> referral_from(const Fields& f, const BackSide& back, const std::string& user, std::string_view mechanism) {
   if (!f.host || f.host->empty()) return std::nullopt;
-  const uint16_t fallback = f.implicit_tls ? protocol.back.tls_port : protocol.back.port;
+  const uint16_t fallback = f.implicit_tls ? back.tls_port : back.port;
   return ReferralTarget{f.destuser.value_or(user), std::string(mechanism), *f.host, f.port.value_or(fallback)};
 }
 
@@ -144,17 +145,17 @@ Status fill_addresses(ProxyRoute& route, const Fields& f, std::vector<IpAddress>
   return route.addresses.empty() ? Status(Error("host " + printable(route.host) + " has no address")) : Status();
 }
 
-Result<Route> proxy_route(Fields&& f, AuthReply&& reply, const Protocol& protocol) {
+Result<ProxyRoute> proxy_route(Fields&& f, AuthReply&& reply, const BackSide& back) {
   ProxyRoute route = std::move(f.route);
   if (f.host) route.host = *f.host;
   if (route.host.empty() && f.hostip) route.host = f.hostip->text();
   if (route.host.empty()) return Error(f.host ? "Auth service returned invalid host value '': empty" : "host not given");
-  route.authenticate = route.authenticate || protocol.back.login == BackLogin::Always;
+  route.authenticate = back.login == BackLogin::Always || (route.authenticate && back.login != BackLogin::Never);
   if (!reply.password && route.authenticate) return Error("password not given");
   if (const Status s = fill_addresses(route, f, std::move(reply.addresses)); !s) return Error(s.error());
   route.tls = tls_use(f);
   route.verify_certificate = !f.any_cert;
-  route.port = f.port.value_or(route.tls == TlsUse::Implicit ? protocol.back.tls_port : protocol.back.port);
+  route.port = f.port.value_or(route.tls == TlsUse::Implicit ? back.tls_port : back.port);
   if (route.port == 0) return Error("ssl without port: this protocol has no port of its own for TLS");  // GEN-11
   route.destuser = f.destuser ? std::move(*f.destuser) : reply.user;
   if (route.master.empty()) route.master = std::move(reply.master_user);  // FLD: who logged in as the user
@@ -162,7 +163,15 @@ Result<Route> proxy_route(Fields&& f, AuthReply&& reply, const Protocol& protoco
   for (const IpAddress& ip : route.addresses)
     if (route.source && route.source->family() != ip.family())
       return Error(fmt::format("source_ip {} and destination {} are of different families", route.source->text(), ip.text()));
-  return Route(std::move(route));
+  return route;
+}
+
+// Null, with field protocol, is one that we don't speak.
+const DeliveryBackend* backend_for(const Fields& f, const DeliveryProtocol& protocol) {
+  if (!f.protocol) return &protocol.backends.front();
+  for (const DeliveryBackend& backend : protocol.backends)
+    if (iequals(backend.name, *f.protocol)) return &backend;
+  return nullptr;
 }
 
 }  // namespace
@@ -170,11 +179,26 @@ Result<Route> proxy_route(Fields&& f, AuthReply&& reply, const Protocol& protoco
 Result<Route> route_from(AuthReply&& reply, const Protocol& protocol, std::string_view mechanism) {
   Fields f;
   if (const Status s = read_fields(f, reply.extra); !s) return Error(s.error());
-  if (f.proxy) return proxy_route(std::move(f), std::move(reply), protocol);
-  auto referral = referral_from(f, protocol, reply.user, mechanism);
+  if (f.proxy) {
+    auto route = proxy_route(std::move(f), std::move(reply), protocol.back);
+    return route ? Result<Route>(Route(std::move(*route))) : Error(route.error());
+  }
+  auto referral = referral_from(f, protocol.back, reply.user, mechanism);
   if (f.nologin) return Route(RefusedRoute{f.reason.value_or(""), std::move(referral)});
   if (!protocol.has_referral) referral.reset();
   return Route(LocalRoute{f.reason.value_or(""), std::move(referral)});
+}
+
+Result<RecipientRoute> recipient_route_from(AuthReply&& reply, const DeliveryProtocol& protocol, uint16_t own_port) {
+  Fields f;
+  if (const Status s = read_fields(f, reply.extra); !s) return Error(s.error());
+  const DeliveryBackend* backend = backend_for(f, protocol);
+  if (backend == nullptr) return Error(fmt::format("Auth service returned invalid protocol value '{}': unknown", printable(*f.protocol)));
+  if (!f.proxy && f.nologin) return RecipientRoute(RefusedRoute{f.reason.value_or(""), referral_from(f, backend->side, reply.user, {})});
+  if (!f.proxy) return RecipientRoute(LocalRoute{});
+  if (!f.protocol && !f.port && own_port != 0) f.port = own_port;
+  auto route = proxy_route(std::move(f), std::move(reply), backend->side);
+  return route ? Result<RecipientRoute>(DeliveryRoute{backend, std::move(*route)}) : Error(route.error());
 }
 
 bool loops_to_itself(const ProxyRoute& route, const Endpoint& local, std::string_view user) {

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "ipc/messages.h"
+#include "proto/delivery.h"
 #include "proto/protocol.h"
 #include "proto/proxy_header.h"
 
@@ -31,7 +32,13 @@ struct ProxyRoute {
   bool authenticate = true;          // !proxy_noauth
   std::optional<ProxyHeaderVersion> haproxy;  // field proxy_haproxy
   std::string preamble;              // sent before TLS and protocol; the session's to fill in
-  std::vector<std::pair<std::string, std::string>> forward;  // names without forward_
+  ForwardFields forward;
+};
+
+// Mail goes there.
+struct DeliveryRoute {
+  const DeliveryBackend* backend = nullptr;
+  ProxyRoute proxy;
 };
 
 // Login refused: nologin (IMAP-85), with a host a referral (IMAP-86).
@@ -51,6 +58,11 @@ using Route = std::variant<ProxyRoute, RefusedRoute, LocalRoute>;
 // Reads the fields of a successful `reply`. `mechanism` is the one the client used. The error names field
 // and value ("invalid port value '99999': ..."): a temporary failure for the client (PXI-5, DECISIONS 1).
 Result<Route> route_from(AuthReply&& reply, const Protocol& protocol, std::string_view mechanism);
+
+// The same for a recipient. `own_port`: where the client came in, the default for backends of the own protocol; 0: by a local
+// socket (LMTP-20).
+using RecipientRoute = std::variant<DeliveryRoute, RefusedRoute, LocalRoute>;
+Result<RecipientRoute> recipient_route_from(AuthReply&& reply, const DeliveryProtocol& protocol, uint16_t own_port);
 
 // Whether going there would be coming back here (PXI-3): same address, port and user.
 bool loops_to_itself(const ProxyRoute& route, const Endpoint& local, std::string_view user);

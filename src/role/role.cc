@@ -107,7 +107,7 @@ void RoleProcess::enter_jail(const JailSpec& spec) {
     must(drop_capabilities());
   }
   must(harden_process());  // after the change of user, which resets PR_SET_DUMPABLE
-  must(install_seccomp(boot_.role, boot_.one_shot));
+  must(install_seccomp(boot_.role, {.forks = boot_.one_shot, .temporary_files = spec.temporary_files}));
 }
 
 Loop& RoleProcess::loop() {

@@ -23,6 +23,7 @@ inline constexpr std::string_view kTrialArgument = "--trial";
 struct JailSpec {
   bool chroot = false;         // into ChildBoot::chroot
   bool limit_address_space = false;  // vsz_limit (not in sanitizer builds)
+  bool temporary_files = false;      // may make files without a name in folders opened before
 };
 
 // One per process, first thing in main().

@@ -1,6 +1,7 @@
 #include "role/seccomp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -57,6 +58,9 @@ int allow_when(const Filter& filter, int call, scmp_arg_cmp condition) {
   return ::seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 1, condition);
 }
 
+// O_TMPFILE holds O_DIRECTORY's bit, which alone opens nothing to write to. Nothing that exists can be opened this way.
+int allow_temporary_files(const Filter& filter) { return allow_when(filter, SCMP_SYS(openat), SCMP_CMP(2, SCMP_CMP_MASKED_EQ, O_TMPFILE, O_TMPFILE)); }
+
 // No executable memory, no sockets but these families, of ioctl only what asks a socket.
 int allow_with_arguments(const Filter& filter) {
   int failed = 0;
@@ -74,14 +78,15 @@ Status failure(int error) { return Error(std::string("seccomp: ") + strerror(-er
 
 }  // namespace
 
-Status install_seccomp(Role role, bool forks) {
+Status install_seccomp(Role role, const ExtraCalls& extra) {
   if (role != Role::Login) return {};
   const Filter filter(::seccomp_init(SCMP_ACT_ERRNO(EPERM)), &::seccomp_release);
   if (filter == nullptr) return Error("seccomp: no filter");
   // Best effort: needs a kernel that can log refused calls.
   ::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_LOG, 1);
   if (const int failed = allow(filter, kLoginCalls)) return failure(failed);
-  if (const int failed = forks ? allow(filter, kForkCalls) : 0) return failure(failed);
+  if (const int failed = extra.forks ? allow(filter, kForkCalls) : 0) return failure(failed);
+  if (const int failed = extra.temporary_files ? allow_temporary_files(filter) : 0) return failure(failed);
   if (const int failed = allow_with_arguments(filter)) return failure(failed);
   if (const int failed = ::seccomp_load(filter.get())) return failure(failed);
   return {};
@@ -89,7 +94,7 @@ Status install_seccomp(Role role, bool forks) {
 
 #else
 
-Status install_seccomp(Role, bool) { return {}; }
+Status install_seccomp(Role, const ExtraCalls&) { return {}; }
 
 #endif
 

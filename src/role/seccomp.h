@@ -8,9 +8,14 @@
 
 namespace postern {
 
-// Installs the role's filter; roles without a table have none. `forks`: may make child processes (prepared parents).
-// Nothing in sanitizer builds and without libseccomp.
-Status install_seccomp(Role role, bool forks);
+// What some processes of a role may do beside the others.
+struct ExtraCalls {
+  bool forks = false;            // child processes: prepared parents
+  bool temporary_files = false;  // files without a name, in folders that are open
+};
+
+// Installs the role's filter; roles without a table have none. Nothing in sanitizer builds and without libseccomp.
+Status install_seccomp(Role role, const ExtraCalls& extra);
 
 }  // namespace postern
 

@@ -73,6 +73,16 @@ TEST(Reader, ListenersReplaceOneByOne) {
   EXPECT_EQ(listeners[1].port, 993);
 }
 
+TEST(Reader, ASocketKeepsWhatIsNotSet) {
+  const auto c = load("service: { lmtp: { unix_listener = ( { path = \"lmtp\"; group = \"g\"; }, { path = \"other\"; } ); }; };").configuration;
+  const auto& sockets = c.service("lmtp")->unix_listeners;
+  ASSERT_EQ(sockets.size(), 2u);
+  EXPECT_EQ(sockets[0].mode, 0666);
+  EXPECT_EQ(sockets[0].group, "g");
+  EXPECT_EQ(sockets[0].where, "x.conf:1");
+  EXPECT_EQ(sockets[1].mode, 0600);
+}
+
 TEST(Reader, WithoutTlsListenersWithTlsAreLeftOut) {
   const auto c = load("ssl = \"no\";").configuration;
   ASSERT_EQ(c.service("imap-login")->inet_listeners.size(), 1u);
@@ -89,6 +99,11 @@ struct BadFile {
 };
 
 class Errors : public testing::TestWithParam<BadFile> {};
+
+TEST(Reader, ASocketOfAServiceThatIsNoLoginServiceIsToldAbout) {
+  EXPECT_EQ(load(kPassdb + "service: { auth: { unix_listener = ( { path = \"userdb\"; } ); }; };").warnings,
+            Texts{"x.conf:2: service.auth.unix_listener: has no effect: only login services listen at sockets in the file system"});
+}
 
 TEST_P(Errors, NamePlaceValueAndWhatIsAccepted) { EXPECT_EQ(errors_of(kPassdb + GetParam().text), GetParam().error); }
 

@@ -38,6 +38,8 @@ TEST(Dump, ReadsBack) {
   expect_round_trip(sample_text());
   expect_round_trip("ssl = \"no\"; login_greeting = \"a \\\"quoted\\\" \\\\ text\"; auth_cache_size = 5000000001L;");
   expect_round_trip("service: { imap-login: { service_count = 1; vsz_limit = 0; }; pop3-login: { vsz_limit = \"1 G\"; }; };");
+  expect_round_trip("service: { lmtp: { unix_listener = ( { path = \"lmtp\"; mode = \"0600\"; }, { path = \"/l\"; } ); }; };");
+  expect_round_trip("service: { lmtp: { unix_listener = ( { path = \"lmtp\"; group = \"g\"; } ); }; };");
   expect_round_trip("default_process_limit = 7; default_idle_kill = 0; default_vsz_limit = \"unlimited\";");
   expect_round_trip("ssl_ca = \"-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n\";");
   expect_round_trip("passdb = ( { driver = \"static\"; fields: { reason = \"Try another\"; nologin = true; }; default_fields = \"a b=c\"; } );");

@@ -118,7 +118,7 @@ TEST(Listeners, PlanLeavesOutWhatIsOff) {
   c.services.push_back(s);
   c.settings.set(Key::listen, std::vector<std::string>{"*", "::"});
   c.settings.set(Key::ssl, std::string("yes"));
-  auto plans = plan_listeners(c);
+  auto plans = plan_listeners(c, {});
   ASSERT_TRUE(plans);
   ASSERT_EQ(plans->size(), 3u);
   EXPECT_EQ((*plans)[0].local.text(), "0.0.0.0:4001");
@@ -127,7 +127,7 @@ TEST(Listeners, PlanLeavesOutWhatIsOff) {
   EXPECT_EQ((*plans)[2].local.text(), "[::1]:4002");
   EXPECT_EQ((*plans)[2].backlog, 200);  // MASTER-7
   c.settings.set(Key::ssl, std::string("no"));
-  EXPECT_EQ(plan_listeners(c)->size(), 2u);
+  EXPECT_EQ(plan_listeners(c, {})->size(), 2u);
 }
 
 TEST(Listeners, OneAddressTwiceIsAnError) {
@@ -135,11 +135,11 @@ TEST(Listeners, OneAddressTwiceIsAnError) {
   ServiceSettings s = login_service();
   s.inet_listeners = {{"a", 4001, {"127.0.0.1"}, false, false, false}, {"b", 4001, {"127.0.0.1"}, false, false, false}};
   c.services.push_back(s);
-  EXPECT_EQ(plan_listeners(c).error(), "service x-login: inet_listener b: 127.0.0.1:4001 is taken by a of service x-login");
+  EXPECT_EQ(plan_listeners(c, {}).error(), "service x-login: inet_listener b: 127.0.0.1:4001 is taken by a of service x-login");
 }
 
 TEST(Listeners, ReloadKeepsEqualSocketsAndOpensTheRest) {  // MASTER-33
-  ListenerPlan plan{"x-login", "plain", {*IpAddress::parse("127.0.0.1"), 0}, false, false, false, false, 4};
+  ListenerPlan plan{"x-login", "plain", {{*IpAddress::parse("127.0.0.1"), 0}, ""}, false, false, false, false, 4};
   const auto first = open_listeners({plan}, {});
   ASSERT_TRUE(first);
   const int fd = first->begin()->second->fd.get();
@@ -151,7 +151,7 @@ TEST(Listeners, ReloadKeepsEqualSocketsAndOpensTheRest) {  // MASTER-33
   ::getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &length);
   EXPECT_NE(on, 0);
   ListenerPlan taken = plan;
-  taken.local.port = port_of(fd);
+  taken.local.endpoint.port = port_of(fd);
   const auto refused = open_listeners({plan, taken}, *first);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error(), "service x-login: bind(" + taken.local.text() + "): Address already in use");

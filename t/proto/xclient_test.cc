@@ -73,5 +73,12 @@ TEST(XclientLine, RoundTripsThroughTheParser) {
   EXPECT_EQ(x.facts.forward, facts.forward);
 }
 
+TEST(XclientLine, LeavesOutAnAddressThatThereIsNot) {
+  ForwardFacts facts;
+  facts.session = "sid";
+  facts.ttl = 4;
+  EXPECT_EQ(format_xclient(facts).text, "XCLIENT SESSION=sid TTL=4");
+}
+
 }  // namespace
 }  // namespace postern

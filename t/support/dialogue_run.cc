@@ -230,7 +230,7 @@ class FrontSubject : public Subject {
 class BackSubject : public Subject {
  public:
   explicit BackSubject(const Dialogue& dialogue)
-      : runner_(dialogue.protocol->steps, dialogue.plan, dialogue.limits) {}
+      : runner_(dialogue.protocol->back.steps, dialogue.plan, dialogue.limits) {}
 
   size_t feed(std::string_view input) override {
     ScriptOutput out;

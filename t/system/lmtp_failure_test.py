@@ -4,7 +4,7 @@ import os, pwd, re, signal, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import clients, daemon, tap, world
-from clients import Lmtp, LmtpUnix
+from clients import Lmtp
 from lmtp_stub import ALL, Gate, NO_CHUNKING, Server, die
 from lmtp_world import BIG, DOTS, MESSAGE, behind, connect, delivered, failed, one_reply_each, postern, saved, serve_all, started, taken, worker_of
 from tap import Skip, contains, expect, test, until
@@ -213,7 +213,7 @@ def the_worker_is_jailed():
 @test
 def the_socket_in_the_file_system():
     expect(os.stat(proxy.folder + "/run/lmtp").st_mode & 0o777 == 0o666, "mode")
-    client = LmtpUnix(proxy.folder + "/run/lmtp")
+    client = Lmtp(proxy.folder + "/run/lmtp")
     client.lhlo()
     server = Server()
     recipient = behind(server)

@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 #include "proto/back.h"
-#include "proto/smtp/reply.h"
+#include "proto/smtp/steps.h"
 #include "proto/smtp/xclient.h"
 
 namespace postern::smtp {
@@ -15,17 +15,6 @@ constexpr unsigned kAttributes = 8;
 constexpr size_t kMaxAuthLine = 510;  // SUB-41
 
 bool has(const BackPlan& plan, Flag flag) { return (plan.learned.flags & flag) != 0; }
-
-// Hands each whole reply to `Take`.
-template <Verdict (*Take)(const Reply&, BackPlan&, StepResult&)>
-Verdict read_reply(std::string_view line, BackPlan& plan, StepResult& result) {
-  ReplyReader& reader = plan.learned.reply;
-  const ReplyReader::State state = reader.take(line);
-  if (state == ReplyReader::State::More) return Verdict::More;
-  if (state == ReplyReader::State::Broken)
-    return failed(result, FailureClass::Protocol, std::string(reader.why()) + ": " + printable(line));
-  return Take(reader.reply(), plan, result);
-}
 
 // --- banner ----------------------------------------------------------------------
 
@@ -70,7 +59,7 @@ ProtocolFacts told_to_xclient(const BackPlan& plan) {
 }
 
 XclientCommands xclient_commands(const BackPlan& plan) {
-  return format_xclient(plan.forward, told_to_xclient(plan), plan.learned.flags >> kAttributes);
+  return format_xclient(XclientForm::Submission, plan.forward, told_to_xclient(plan), plan.learned.flags >> kAttributes);
 }
 
 bool wants_xclient(const BackPlan& plan) { return plan.trusted && !has(plan, kXclientSent) && xclient_commands(plan).count > 0; }
@@ -97,8 +86,6 @@ Verdict take_ehlo(const Reply& reply, BackPlan& plan, StepResult& result) {
 
 // --- STARTTLS, XCLIENT -------------------------------------------------------------
 
-bool wants_tls(const BackPlan& plan) { return plan.tls == TlsUse::StartTls; }
-void send_starttls(BackPlan&, std::string& out) { out += "STARTTLS\r\n"; }
 Verdict take_starttls(const Reply& reply, BackPlan&, StepResult& result) {
   if (reply.code == 220) return Verdict::UpgradeTls;
   return failed(result, FailureClass::Remote, "STARTTLS failed: " + reply.summary());

@@ -7,15 +7,11 @@
 #include "base/base64.h"
 #include "base/text.h"
 #include "proto/sasl_policy.h"
-#include "proto/smtp/command.h"
-#include "proto/smtp/reply.h"
-#include "proto/smtp/xclient.h"
+#include "proto/smtp/server.h"
 
 namespace postern::smtp {
 
 namespace {
-
-constexpr size_t kMaxText = 480;  // a reply line stays below RFC 5321's 512
 
 // How a mechanism is refused before anybody is asked, in the order of SaslRuling (SASL-3).
 struct RulingRow {
@@ -29,9 +25,9 @@ constexpr RulingRow kRulings[] = {
     {523, "5.7.10", "Plaintext authentication disallowed on non-secure (SSL/TLS) connections.", refusal::kPlaintextDisabled},
 };
 
-class SubmissionFront : public Front {
+class SubmissionFront final : public Front, private Server<FrontOutput> {
  public:
-  SubmissionFront(const FrontSettings& settings, const ConnectionFacts& facts) : settings_(settings), facts_(facts) {}
+  SubmissionFront(const FrontSettings& settings, const ConnectionFacts& facts) : Server(settings, facts, "ESMTP") {}
 
   void greet(FrontOutput& out) override { out.send += greeting(); }
   size_t feed(std::string_view input, FrontOutput& out) override;
@@ -39,8 +35,8 @@ class SubmissionFront : public Front {
   void on_tls(FrontOutput& out) override;
   void set_facts(const ConnectionFacts& facts) override { facts_ = facts; }
   void notice(std::string_view, FrontOutput&) override {}
-  void goodbye(std::string_view text, Parting why, FrontOutput& out) override;
-  ProtocolFacts told_to_back() const override;
+  void goodbye(std::string_view text, Parting why, FrontOutput& out) override { part(text, why, out); }
+  ProtocolFacts told_to_back() const override { return told(); }
 
  private:
   enum class Phase : uint8_t {
@@ -48,7 +44,6 @@ class SubmissionFront : public Front {
     Response,   // the next line is a SASL response
     Auth,       // auth or a backend decides
     Handshake,  // TLS begins
-    Over,       // logged in or leaving
   };
 
   // SUB-12
@@ -60,7 +55,6 @@ class SubmissionFront : public Front {
   static constexpr size_t kVerbCount = 13;
   static const std::array<Verb, kVerbCount> kVerbs;
 
-  std::string greeting() const { return format_reply(220, "", settings_.hostname + " " + settings_.greeting); }
   bool needs_tls() const { return settings_.tls_required && !facts_.secured; }
 
   size_t line_limit(std::string_view rest) const;
@@ -70,34 +64,23 @@ class SubmissionFront : public Front {
   void command(std::string_view line, FrontOutput& out);
   void response(std::string_view line, FrontOutput& out);
 
-  void say(unsigned code, std::string_view enhanced, std::string_view text, FrontOutput& out);
-  void close(std::string_view enhanced, std::string_view text, std::string_view reason, FrontOutput& out);
   void ask(FrontRequest request, FrontOutput& out);
-  bool takes_no_parameters(std::string_view parameters, FrontOutput& out);
 
   void ehlo(std::string_view parameters, FrontOutput& out);
   void helo(std::string_view parameters, FrontOutput& out);
-  bool meet(std::string_view name, std::string_view protocol, FrontOutput& out);
   void starttls(std::string_view parameters, FrontOutput& out);
   void auth(std::string_view parameters, FrontOutput& out);
   void begin(const std::string& mechanism, std::optional<SecretString> initial, FrontOutput& out);
   void give_up(unsigned code, std::string_view text, FrontOutput& out);
   bool refuses_mechanism(const std::string& mechanism, FrontOutput& out);
-  void xclient(std::string_view parameters, FrontOutput& out);
-  void noop(std::string_view parameters, FrontOutput& out);
+  void xclient(std::string_view parameters, FrontOutput& out) { take_xclient(parameters, out); }
+  void noop(std::string_view parameters, FrontOutput& out) { answer_noop(parameters, out); }
   void rset(std::string_view parameters, FrontOutput& out);
-  void quit(std::string_view parameters, FrontOutput& out);
+  void quit(std::string_view parameters, FrontOutput& out) { take_quit(parameters, "Aborted login by logging out", out); }
   void mail(std::string_view parameters, FrontOutput& out);
   void bdat(std::string_view parameters, FrontOutput& out);
 
-  const FrontSettings& settings_;
-  ConnectionFacts facts_;
   Phase phase_ = Phase::Command;
-  LineCutter cutter_;
-  unsigned bad_commands_ = 0;
-  std::string helo_;             // EHLO's argument where it can be handed on (SUB-29)
-  std::string_view proto_ = "ESMTP";
-  ProtocolFacts upstream_;       // what a trusted peer said by XCLIENT; wins
   std::string mechanism_;        // of the exchange under way
 };
 
@@ -121,7 +104,7 @@ constexpr std::array<SubmissionFront::Verb, SubmissionFront::kVerbCount> Submiss
 
 size_t SubmissionFront::feed(std::string_view input, FrontOutput& out) {
   size_t taken = 0;
-  while (phase_ == Phase::Command || phase_ == Phase::Response) {
+  while (!over_ && (phase_ == Phase::Command || phase_ == Phase::Response)) {
     taken += cutter_.skip(input.substr(taken));
     const std::string_view rest = input.substr(taken);
     const Line line = cutter_.next(rest, line_limit(rest));
@@ -168,24 +151,9 @@ void SubmissionFront::command(std::string_view line, FrontOutput& out) {
 
 // --- replies -----------------------------------------------------------------------
 
-// Counts bad commands as it goes (SUB-5).
-void SubmissionFront::say(unsigned code, std::string_view enhanced, std::string_view text, FrontOutput& out) {
-  const bool bad = code == 500 || code == 501 || code == 503;
-  bad_commands_ = bad ? bad_commands_ + 1 : 0;
-  if (bad_commands_ > settings_.max_bad_commands)
-    return close("4.7.0", "Too many invalid commands.", "Too many invalid commands", out);
-  out.send += format_reply(code, enhanced, text);
-}
-
-void SubmissionFront::close(std::string_view enhanced, std::string_view text, std::string_view reason, FrontOutput& out) {
-  out.send += format_reply(421, enhanced, settings_.hostname + " " + std::string(text));
-  phase_ = Phase::Over;
-  out.request = Farewell{reason};
-}
-
 // Who leaves asks for nothing more.
 void SubmissionFront::ask(FrontRequest request, FrontOutput& out) {
-  if (phase_ != Phase::Over) out.request = std::move(request);
+  if (!over_) out.request = std::move(request);
 }
 
 void SubmissionFront::answer(const Answer& answer, FrontOutput& out) {
@@ -204,7 +172,7 @@ void SubmissionFront::answer(const Answer& answer, FrontOutput& out) {
 }
 
 void SubmissionFront::accepted(const Answer& answer, FrontOutput& out) {
-  phase_ = Phase::Over;
+  over_ = true;
   out.send += answer.kind == AnswerKind::BackendAccepted ? answer.backend.line + "\r\n" : format_reply(235, "2.7.0", "Logged in.");
 }
 
@@ -212,26 +180,11 @@ void SubmissionFront::accepted(const Answer& answer, FrontOutput& out) {
 void SubmissionFront::refused_by_backend(std::string_view reply, FrontOutput& out) {
   (out.send += reply) += "\r\n";
   if (!reply.starts_with("421")) return;
-  phase_ = Phase::Over;
+  over_ = true;
   out.request = Farewell{"Server closes the channel"};
 }
 
-void SubmissionFront::goodbye(std::string_view text, Parting why, FrontOutput& out) {
-  static constexpr std::array<std::string_view, 4> kCodes{"4.4.2", "4.3.2", "4.0.0", "4.3.0"};  // in the order of Parting
-  close(kCodes[static_cast<size_t>(why)], printable(text, kMaxText), {}, out);
-  out.request = {};
-}
-
 // --- EHLO and TLS --------------------------------------------------------------------
-
-// A name that cannot be handed on is taken all the same (SUB-9).
-bool SubmissionFront::meet(std::string_view name, std::string_view protocol, FrontOutput& out) {
-  if (name.empty()) return say(501, "", "Missing hostname", out), false;
-  helo_ = is_domain(name) ? name : "";
-  proto_ = protocol;
-  bad_commands_ = 0;
-  return true;
-}
 
 void SubmissionFront::ehlo(std::string_view name, FrontOutput& out) {
   if (meet(name, "ESMTP", out)) out.send += format_lines(250, ehlo_lines(settings_, facts_));
@@ -241,34 +194,13 @@ void SubmissionFront::helo(std::string_view name, FrontOutput& out) {
   if (meet(name, "SMTP", out)) out.send += format_lines(250, {settings_.hostname});
 }
 
-bool SubmissionFront::takes_no_parameters(std::string_view parameters, FrontOutput& out) {
-  if (!parameters.empty()) say(501, "5.5.4", "Invalid parameters", out);
-  return parameters.empty();
-}
-
 void SubmissionFront::starttls(std::string_view parameters, FrontOutput& out) {
-  if (!takes_no_parameters(parameters, out)) return;
-  if (facts_.tls_active) return say(502, "5.5.1", "TLS is already active.", out);
-  if (!facts_.tls_available) return say(502, "5.5.1", "TLS support is not enabled.", out);
-  say(220, "2.0.0", "Begin TLS negotiation now.", out);
-  phase_ = Phase::Handshake;
-  out.request = BeginTls{};
+  if (begin_tls(parameters, out)) phase_ = Phase::Handshake;
 }
 
-// SUB-17: what XCLIENT said belongs to the peer and stays.
 void SubmissionFront::on_tls(FrontOutput&) {
-  helo_.clear();
-  proto_ = "ESMTP";
-  bad_commands_ = 0;
-  cutter_ = {};
+  forget_clear_text();
   if (phase_ == Phase::Handshake) phase_ = Phase::Command;
-}
-
-ProtocolFacts SubmissionFront::told_to_back() const {
-  ProtocolFacts facts{{"PROTO", std::string(proto_)}, {"CLIENT-TRANSPORT", facts_.tls_active ? "TLS" : "insecure"}};
-  if (!helo_.empty()) set_fact(facts, "HELO", helo_);
-  for (const auto& [name, value] : upstream_) set_fact(facts, name, value);
-  return facts;
 }
 
 // --- AUTH (SUB-19 to SUB-25) -----------------------------------------------------------
@@ -323,30 +255,8 @@ void SubmissionFront::give_up(unsigned code, std::string_view text, FrontOutput&
 
 // --- the other commands ------------------------------------------------------------------
 
-void SubmissionFront::xclient(std::string_view parameters, FrontOutput& out) {
-  if (!facts_.trusted) return say(550, "5.7.14", "You are not from trusted IP", out);
-  ParsedXclient told = parse_xclient(parameters);
-  if (!told.error.empty()) return say(501, "5.5.4", told.error, out);
-  for (const auto& [name, value] : told.own) set_fact(upstream_, name, value);
-  bad_commands_ = 0;
-  out.send += greeting();
-  out.request = std::move(told.facts);
-}
-
-void SubmissionFront::noop(std::string_view parameters, FrontOutput& out) {
-  if (!parameters.empty() && !is_string(parameters)) return say(501, "5.5.4", "Invalid string parameter", out);
-  say(250, "2.0.0", "OK", out);
-}
-
 void SubmissionFront::rset(std::string_view parameters, FrontOutput& out) {
   if (takes_no_parameters(parameters, out)) say(250, "2.0.0", "OK", out);
-}
-
-void SubmissionFront::quit(std::string_view parameters, FrontOutput& out) {
-  if (!takes_no_parameters(parameters, out)) return;
-  say(221, "2.0.0", "Bye", out);
-  phase_ = Phase::Over;
-  out.request = Farewell{"Aborted login by logging out"};
 }
 
 void SubmissionFront::mail(std::string_view, FrontOutput& out) { say(530, "5.7.0", "Authentication required.", out); }

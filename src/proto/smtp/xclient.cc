@@ -1,6 +1,7 @@
 #include "proto/smtp/xclient.h"
 
 #include <algorithm>
+#include <span>
 
 #include "base/text.h"
 #include "proto/smtp/command.h"
@@ -107,19 +108,27 @@ std::string take_attribute(std::string_view word, ParsedXclient& out) {
   return {};
 }
 
-// --- writing (SUB-39) --------------------------------------------------------------
+// --- writing (SUB-39, LMTP-27) -----------------------------------------------------
 
-std::string ip_text(const IpAddress& ip) {
-  return (ip.family() == IpAddress::Family::V6 ? std::string(kIpv6) : std::string()) + ip.text();
-}
+// 0: a client at a socket in the file system.
+std::string port_text(uint16_t port) { return port == 0 ? std::string() : std::to_string(port); }
 
 struct Told {
   const ForwardFacts& facts;
   const ProtocolFacts& own;
+  XclientForm form;
+
+  std::string own_fact(std::string_view name) const { return std::string(find_fact(own, name)); }
+  std::string address(const IpAddress& ip) const {
+    const bool marked = form != XclientForm::Lmtp && ip.family() == IpAddress::Family::V6;
+    return (marked ? std::string(kIpv6) : std::string()) + ip.text();
+  }
 };
 
-std::string own_fact(const Told& told, std::string_view name) { return std::string(find_fact(told.own, name)); }
-std::string or_unavailable(std::string text) { return text.empty() ? std::string(kUnavailable) : text; }
+std::string helo_value(const Told& t) {
+  const std::string helo = t.own_fact("HELO");
+  return helo.empty() && t.form == XclientForm::Submission ? std::string(kUnavailable) : helo;
+}
 
 // An empty value is not told.
 struct OutRow {
@@ -127,20 +136,29 @@ struct OutRow {
   std::string (*value)(const Told& told);
 };
 constexpr OutRow kOut[] = {
-    {"HELO", [](const Told& t) { return or_unavailable(own_fact(t, "HELO")); }},
-    {"PROTO", [](const Told& t) { return own_fact(t, "PROTO"); }},
-    {"LOGIN", [](const Told& t) { return own_fact(t, "LOGIN"); }},
+    {"HELO", helo_value},
+    {"PROTO", [](const Told& t) { return t.own_fact("PROTO"); }},
+    {"LOGIN", [](const Told& t) { return t.own_fact("LOGIN"); }},
     {"TTL", [](const Told& t) { return std::to_string(t.facts.ttl); }},
-    {"TIMEOUT", [](const Told& t) { return own_fact(t, "TIMEOUT"); }},
-    {"PORT", [](const Told& t) { return std::to_string(t.facts.remote.port); }},
-    {"ADDR", [](const Told& t) { return ip_text(t.facts.remote.ip); }},
-    {"DESTPORT", [](const Told& t) { return std::to_string(t.facts.local.port); }},
-    {"DESTADDR", [](const Told& t) { return ip_text(t.facts.local.ip); }},
+    {"TIMEOUT", [](const Told& t) { return t.own_fact("TIMEOUT"); }},
+    {"PORT", [](const Told& t) { return port_text(t.facts.remote.port); }},
+    {"ADDR", [](const Told& t) { return t.address(t.facts.remote.ip); }},
+    {"DESTPORT", [](const Told& t) { return port_text(t.facts.local.port); }},
+    {"DESTADDR", [](const Told& t) { return t.address(t.facts.local.ip); }},
     {"SESSION", [](const Told& t) { return t.facts.session; }},
-    {"CLIENT-TRANSPORT", [](const Told& t) { return own_fact(t, "CLIENT-TRANSPORT"); }},
+    {"CLIENT-TRANSPORT", [](const Told& t) { return t.own_fact("CLIENT-TRANSPORT"); }},
     {"DESTNAME", [](const Told& t) { return is_dns_name(t.facts.local_name) ? t.facts.local_name : std::string(); }},
     {"FORWARD", [](const Told& t) { return t.facts.forward.empty() ? std::string() : xclient_forward(t.facts); }},
 };
+
+// The order in which they are told, as places in kOut.
+constexpr uint8_t kSubmissionOrder[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+constexpr uint8_t kDeliveryOrder[] = {0, 1, 2, 9, 10, 11, 3, 4, 5, 6, 7, 8};
+
+std::span<const uint8_t> order_of(XclientForm form) {
+  if (form == XclientForm::Submission) return kSubmissionOrder;
+  return kDeliveryOrder;
+}
 
 }  // namespace
 
@@ -188,8 +206,8 @@ uint32_t offered_attributes(std::string_view names) {
   return bits;
 }
 
-XclientCommands format_xclient(const ForwardFacts& facts, const ProtocolFacts& own, uint32_t offered) {
-  const Told told{facts, own};
+XclientCommands format_xclient(XclientForm form, const ForwardFacts& facts, const ProtocolFacts& own, uint32_t offered) {
+  const Told told{facts, own, form};
   XclientCommands out;
   std::string command;
   const auto finish = [&] {
@@ -198,7 +216,7 @@ XclientCommands format_xclient(const ForwardFacts& facts, const ProtocolFacts& o
     ++out.count;
     command.clear();
   };
-  for (size_t i = 0; i < std::size(kOut); ++i) {
+  for (const uint8_t i : order_of(form)) {
     const std::string value = (offered >> i & 1) != 0 ? kOut[i].value(told) : std::string();
     if (value.empty()) continue;
     const std::string attribute = " " + std::string(kOut[i].name) + "=" + xtext_encode(value);

@@ -29,13 +29,20 @@ ParsedXclient parse_xclient(std::string_view parameters);
 // Attributes that a backend takes, from its EHLO line ("ADDR PORT HELO"), as bits for format_xclient().
 uint32_t offered_attributes(std::string_view names);
 
+// How a kind of backend wants to be told.
+enum class XclientForm : uint8_t {
+  Submission,  // SUB-39
+  Lmtp,        // LMTP-27: addresses last, nothing that is not known, IPv6 addresses as they are
+  Smtp,        // LMTP-27: as Lmtp, IPv6 addresses marked
+};
+
 // The commands, each with CRLF and at most 512 bytes unless one attribute alone is longer; nothing is told that
-// is not `offered` (SUB-39). Empty when there is nothing to tell.
+// is not `offered`. Empty when there is nothing to tell.
 struct XclientCommands {
   std::string text;
   unsigned count = 0;
 };
-XclientCommands format_xclient(const ForwardFacts& facts, const ProtocolFacts& own, uint32_t offered);
+XclientCommands format_xclient(XclientForm form, const ForwardFacts& facts, const ProtocolFacts& own, uint32_t offered);
 
 }  // namespace postern::smtp
 

@@ -74,6 +74,7 @@ TEST(SmtpXclientCommands, TellOnlyWhatIsOfferedInOrder) {
             "CLIENT-TRANSPORT=TLS\r\n");
   EXPECT_EQ(format_xclient(some_facts(), {}, offered_attributes("name helo addr")).text, "XCLIENT HELO=[UNAVAILABLE] ADDR=192.0.2.7\r\n");
   EXPECT_EQ(format_xclient(some_facts(), own, offered_attributes("NAME LOGIN")).count, 0u);
+  EXPECT_EQ(format_xclient({}, {}, offered_attributes("ADDR PORT DESTADDR DESTPORT")).count, 0u);  // a socket in the file system
 }
 
 TEST(SmtpXclientCommands, HaveAtMost512Bytes) {

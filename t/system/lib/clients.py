@@ -10,18 +10,25 @@ def trust():
     return ssl.create_default_context(cafile=world.certificates()[0])
 
 
+def connect(place, source, source_port, seconds):
+    """A connection to a port of this host, or to a socket in the file system."""
+    if isinstance(place, int):
+        return socket.create_connection(("127.0.0.1", place), seconds, source_address=(source, source_port))
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(seconds)
+    connection.connect(place)
+    return connection
+
+
 class Line:
-    """A connection on which lines go to and fro."""
+    """A connection, to a port or a path, on which lines go to and fro."""
 
     def __init__(self, port, tls=False, source="127.0.0.1", source_port=0, seconds=20):
-        self.socket = self.connect(port, seconds, source=(source, source_port))
+        self.socket = connect(port, source, source_port, seconds)
         self.ends = self.socket.getsockname(), self.socket.getpeername()
         self.buffer = b""
         if tls:
             self.start_tls()
-
-    def connect(self, port, seconds, source):
-        return socket.create_connection(("127.0.0.1", port), seconds, source_address=source)
 
     def start_tls(self):
         self.socket = trust().wrap_socket(self.socket, server_hostname="localhost")
@@ -228,16 +235,6 @@ class Lmtp(Smtp):
             assert answer.startswith("250"), answer
         self.send(b"BDAT %d LAST\r\n" % len(chunks[-1]) + chunks[-1])
         return [self.reply()[-1] for _ in range(replies)]
-
-
-class LmtpUnix(Lmtp):
-    """The same to a socket in the file system."""
-
-    def connect(self, path, seconds, **_):
-        connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(seconds)
-        connection.connect(path)
-        return connection
 
 
 def session(port, user, tls=True):

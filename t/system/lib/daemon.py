@@ -90,11 +90,17 @@ class Postern:
     def reload(self):
         self.signal(signal.SIGHUP)
 
-    def reload_and_wait(self):
-        """Until the new configuration is in use."""
-        before = len(self.lines("Configuration reloaded"))
-        self.reload()
-        until(lambda: len(self.lines("Configuration reloaded")) > before, "reloaded")
+    def reload_and_wait(self, outcome="Configuration reloaded"):
+        """Until the new configuration is in use, or the log tells of another outcome. A master that is still starting is asked again."""
+        before, ignored = len(self.lines(outcome)), -1
+
+        def done():
+            nonlocal ignored
+            if (now := len(self.lines("Reload ignored"))) > ignored:
+                ignored = now
+                self.reload()
+            return len(self.lines(outcome)) > before
+        until(done, outcome)
 
     def stop(self):
         return world.end(self.process)
