@@ -90,7 +90,7 @@ def exit_statuses_of_the_program():
 
 @test
 def a_program_that_cannot_be_run():
-    local = host("broken", world.write("broken", "#!/nonexistent/interpreter\n", 0o755) + " %{sender}")
+    local = host("broken", world.write("no-interpreter", "#!/nonexistent/interpreter\n", 0o755) + " %{sender}")
     recipient = local_user()
     reply = delivered([recipient], client=connect(local))[0]
     expect(reply.startswith("451 4.3.0 "), reply)

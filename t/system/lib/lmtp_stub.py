@@ -1,5 +1,5 @@
 """An LMTP (or SMTP) server that keeps every byte it is told, and does at each point what a test wants."""
-import re, ssl, threading
+import re, socket, ssl, threading
 
 import stub, world
 from tap import until
@@ -74,6 +74,7 @@ class Conversation:
         self.server, self.connection = server, connection
         self.lines, self.transactions, self.over, self.in_tls = [], [], False, False
         self.reader = None
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         server.conversations.append(self)
 
     def run(self):
