@@ -8,16 +8,14 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import libconfig
 
 NAME = "postern"
-LATER = "comes with a later version"
-UNSUPPORTED = {"lmtp": LATER}
+UNSUPPORTED = {}
 CAN = ("imap", "imaps-ec", "imaps-rsa", "pop3", "submission", "sieve")
 
-# Settings of the profiles that belong to protocols we don't speak yet.
-NOT_YET = {"lmtp_proxy", "lmtp_verbose_replies"}
 # protocol -> (service, listener in the clear, listener with TLS)
 SERVICES = {"imap": ("imap-login", "imap", "imaps"), "pop3": ("pop3-login", "pop3", "pop3s"),
             "submission": ("submission-login", "submission", "submissions"),
-            "sieve": ("managesieve-login", "sieve", "")}  # "": none with TLS
+            "sieve": ("managesieve-login", "sieve", ""),  # "": none with TLS
+            "lmtp": ("lmtp", "lmtp", "")}
 LOGIN_USER, INTERNAL_USER = "nobody", "daemon"  # the harnesses run as root on machines without our users
 # Fields that a passwd-file cannot hold when their value has a space.
 COLUMNS = ("host", "port", "nologin", "reason", "proxy", "destuser")
@@ -129,7 +127,7 @@ def generate(profile, settings, users, masters, ports, certs, rundir):
                  "shutdown_clients": True, "auth_penalty": settings.get("_penalty", "no"),
                  "submission_backend_capabilities": "8BITMIME BURL CHUNKING ENHANCEDSTATUSCODES PIPELINING SIZE",
                  "login_proxy_mask_auth_failures": "imap sieve"})
-    conf.update({n: from_dovecot(n, v) for n, v in settings.items() if not n.startswith("_") and n not in NOT_YET})
+    conf.update({n: from_dovecot(n, v) for n, v in settings.items() if not n.startswith("_")})
     conf["passdb"] = passdbs(rundir)
     conf["service"] = listeners(ports, settings.get("_haproxy") == "yes")
     libconfig.write(rundir + "/postern.conf", conf)

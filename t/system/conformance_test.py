@@ -11,7 +11,7 @@ from tap import Skip, expect
 SOURCE = os.environ.get("POSTERN_SRCDIR", ".")
 ADAPTERS = os.path.join(SOURCE, "t/adapters")
 CASES = os.environ.get("CONFORMANCE_DIR") or os.path.join(SOURCE, "../shared/conformance")
-PROTOCOLS = ("imap", "pop3", "submission", "sieve")
+PROTOCOLS = ("imap", "pop3", "submission", "sieve", "lmtp")
 MOST_DIFFERENCES, MOST_REPEATED = 10, 5
 
 Verdict = collections.namedtuple("Verdict", "word note")

@@ -216,8 +216,8 @@ void Back::take_mail(const Command&, const Reply& reply, DeliveryBackOutput& out
 }
 
 void Back::take_recipient(const Command& command, const Reply& reply, DeliveryBackOutput& out) {
-  if (reply.kind() == 3 || (mail_refused_ && reply.kind() == 2)) return bad_reply(reply, out);
-  if (reply.kind() == 2) accepted_.push_back(command.number);
+  if (reply.kind() == 3) return bad_reply(reply, out);
+  if (reply.kind() == 2 && !mail_refused_) accepted_.push_back(command.number);
   out.outcomes.emplace_back(command.number, mail_refused_ ? *mail_refused_ : outcome_of(reply));
 }
 

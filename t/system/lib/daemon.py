@@ -57,7 +57,7 @@ class Postern:
             self.settings["passdb"] = ({"driver": "passwd-file", "args": file},)
         self.settings["service"] = adapter.listeners(
             {"imap": self.imap, "imaps": self.imaps, "pop3": self.pop3, "pop3s": self.pop3s, "submission": self.submission,
-             "submissions": self.submissions}, False)
+             "submissions": self.submissions, "lmtp": self.lmtp}, False)
         self.set(**settings)
 
     def set(self, **settings):
@@ -78,7 +78,7 @@ class Postern:
     def ready(self):
         if self.process.poll() is not None:
             raise AssertionError("postern ended with %d: %s" % (self.process.returncode, self.output()))
-        ports = {"imap": self.imap, "pop3": self.pop3, "submission": self.submission}
+        ports = {"imap": self.imap, "pop3": self.pop3, "submission": self.submission, "lmtp": self.lmtp}
         return all(world.listening(ports[p]) for p in self.settings["protocols"] if p in ports)
 
     def output(self):
