@@ -356,14 +356,10 @@ def unknown_users_and_mistakes():
     for fields, wanted in ((None, "550 5.1.1 <%s> User doesn't exist: %s"), ([], "451 4.3.0 <%s> "), (["proxy=y"], "451 4.3.0 <%s> "),
                            (here.fields("protocol=imap"), "451 4.3.0 <%s> "), (["proxy=y", "host=127.0.0.1", "port=99999"], "451 4.3.0 <%s> "),
                            (["nologin=y"], "550 5.3.5 <%s> "), (["nologin=y", "host=other.test"], "550 5.2.900 <%s> "),
-                           (here.fields("protocol=lmtp", "destuser=a b\x7fc"), "451 4.3.0|550 5.3.5")):
+                           (here.fields("protocol=lmtp", "destuser=a\1b@dest.test"), "451 4.3.0 <%s> ")):
         recipient = user(fields) if fields is not None else "stranger@example.org"
         answer = client.say("RCPT TO:<%s>" % recipient)
-        if "|" in wanted:
-            expect(answer[:9] in wanted.split("|"), "%s: %s" % (fields, answer))
-        else:
-            wanted = wanted.replace("%s", recipient)
-            expect(answer.startswith(wanted), "%s: %s" % (fields, answer))
+        expect(answer.startswith(wanted.replace("%s", recipient)), "%s: %s" % (fields, answer))
     expect(client.say("DATA").startswith("503"), "nobody was taken")
     expect(not here.conversations, "no connection was made")
 
