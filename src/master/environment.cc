@@ -20,6 +20,7 @@
 #include "conf/services.h"
 #include "master/boot_files.h"
 #include "master/listeners.h"
+#include "master/temp_folder.h"
 #include "master/trial.h"
 #include "role/jail.h"
 
@@ -115,6 +116,16 @@ void check_listeners(const Configuration& configuration, const Environment& envi
   for (const ListenerPlan& plan : *plans) check_listener(plan, environment, findings);
 }
 
+void check_messages_folder(const ServiceSettings& service, const Configuration& configuration, const Environment& environment, Findings& findings) {
+  const auto user = environment.privileged ? find_identity(service.user, service.group) : Result<Identity>(Identity{});
+  if (!user) return;  // said elsewhere
+  const std::string& path = configuration.settings.text(Key::mail_temp_dir);
+  const Status usable = check_temp_folder(path, environment.privileged ? &*user : nullptr);
+  if (usable) return;
+  const std::string who = environment.privileged ? " (for user " + service.user + ")" : "";
+  findings.errors.push_back(fmt::format("{}mail_temp_dir = {}: {}{}", configuration.place_of(Key::mail_temp_dir), path, usable.error(), who));
+}
+
 Status make_folder(const std::string& path, mode_t mode, const Identity* owner) {
   if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return Error(fmt::format("mkdir({}): {}", path, strerror(errno)));
   struct stat st;
@@ -192,6 +203,7 @@ Findings check_environment(const Configuration& configuration, const Environment
     if (environment.privileged) check_user(service, findings);
     check_program(service, program_of(service, configuration), findings);
     if (role_of(service) == Role::Login && !is_one_shot(service)) check_limits(service, environment, findings);
+    if (kind_of(service) == ServiceKind::Delivery) check_messages_folder(service, configuration, environment, findings);
   }
   check_tls(configuration, findings);
   for (const auto* databases : {&configuration.passdbs, &configuration.userdbs})
