@@ -5,7 +5,7 @@ import base64, os, smtplib, subprocess, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import clients, daemon, dovecot, postfix, stub, tap, world
-from clients import Line
+from clients import Smtp
 from daemon import PASSWORD
 from tap import Skip, contains, expect, test
 
@@ -15,25 +15,6 @@ MECHANISMS = "plain login cram-md5 scram-sha-256 xoauth2 oauthbearer"
 PROTOCOLS = ["imap", "pop3", "submission"]
 MESSAGE = "From: alice@example.org\r\nTo: bob@example.org\r\nSubject: Hello\r\n\r\n%s\r\n"
 b64 = lambda text: base64.b64encode(text.encode()).decode()
-
-
-class Smtp(Line):
-    def __init__(self, port, **how):
-        super().__init__(port, **how)
-        self.greeting = self.reply()
-
-    def reply(self):
-        lines = [self.line()]
-        while lines[-1] and lines[-1][3:4] == "-":
-            lines.append(self.line())
-        return lines
-
-    def command(self, text):
-        self.send(text + "\r\n")
-        return self.reply()
-
-    def plain(self, user, password=PASSWORD):
-        return self.command("AUTH PLAIN " + b64("\0%s\0%s" % (user, password)))[-1]
 
 
 def server(answer_to_auth, ehlo=("AUTH PLAIN XOAUTH2 OAUTHBEARER",), seen=None):
