@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace postern {
@@ -38,7 +39,7 @@ Status Spool::append(std::string_view bytes) {
   const bool fits = !file_ && size_ + bytes.size() <= memory_limit_;
   Status status;
   if (fits)
-    memory_ += bytes;
+    remember(bytes);
   else
     status = write_out(bytes);
   if (status)
@@ -46,6 +47,13 @@ Status Spool::append(std::string_view bytes) {
   else
     broken_ = status.error();
   return status;
+}
+
+// Grows by doubling, but never takes more than the limit.
+void Spool::remember(std::string_view bytes) {
+  const size_t needed = memory_.size() + bytes.size(), limit = static_cast<size_t>(memory_limit_);
+  if (needed > memory_.capacity()) memory_.reserve(std::max(needed, std::min(2 * memory_.capacity(), limit)));
+  memory_ += bytes;
 }
 
 Status Spool::write_out(std::string_view bytes) {

@@ -39,6 +39,7 @@ class Spool {
   Result<std::string_view> read(uint64_t offset, char* buffer, size_t max) const;
 
  private:
+  void remember(std::string_view bytes);
   Status spill();
   Status write_out(std::string_view bytes);
 

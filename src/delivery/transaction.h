@@ -42,10 +42,20 @@ class Transaction final : public Conversation::Owner {
   Place place_of(uint32_t recipient) const;
 
  private:
-  void settled(uint32_t recipient, Outcome outcome) override { owner_.backend_answered(recipient, std::move(outcome)); }
+  // A recipient and the way he has gone.
+  struct Sent {
+    Recipient recipient;
+    std::string address;
+    ForwardFields forward;
+    Conversation* with = nullptr;
+    std::vector<Endpoint> visited;
+  };
+
+  void settled(uint32_t recipient, Outcome outcome) override;
   void conversation_troubled(LogLevel level, const std::string& line) override { owner_.backend_troubled(level, line); }
-  Conversation& conversation_with(DeliveryRoute route);
-  BackPlan plan_for(const ProxyRoute& route) const;
+  Conversation& conversation_with(DeliveryRoute route, uint32_t hops);
+  bool follow(Sent& sent, Outcome& outcome);
+  BackPlan plan_for(const ProxyRoute& route, uint32_t hops) const;
 
   const DeliveryWorld world_;
   const DeliveryOptions& options_;
@@ -54,7 +64,8 @@ class Transaction final : public Conversation::Owner {
   const BackPlan plan_;
   Owner& owner_;
   std::vector<std::unique_ptr<Conversation>> conversations_;
-  std::unordered_map<uint32_t, Conversation*> by_recipient_;
+  std::unordered_map<uint32_t, Sent> sent_;
+  bool complete_ = false;
 };
 
 }  // namespace postern

@@ -14,8 +14,8 @@ AuthTicket::~AuthTicket() {
   if (client_ != nullptr) client_->cancel(id_);
 }
 
-AuthClient::AuthClient(Loop& loop, Milliseconds slow, Milliseconds outage)
-    : loop_(loop), slow_(slow), outage_(outage), lost_at_(loop.now()) {}
+AuthClient::AuthClient(Loop& loop, Milliseconds slow, Milliseconds outage, Milliseconds patience)
+    : loop_(loop), slow_(slow), outage_(outage), patience_(patience), lost_at_(loop.now()) {}
 
 void AuthClient::connect(Fd socket, bool trusted_ready) {
   ready_ = trusted_ready;
@@ -135,7 +135,8 @@ void AuthClient::tick() {
       p.told_slow = true;
       slow.push_back(p.waiter);
     }
-    if (!ready_ && now - lost_at_ >= outage_) hopeless.push_back(id);
+    const bool alone = !ready_ && now - lost_at_ >= outage_;
+    if (alone || now - p.since >= patience_) hopeless.push_back(id);
   }
   for (Waiter* w : slow) w->auth_slow();
   for (uint64_t id : hopeless) fail(id);

@@ -52,8 +52,9 @@ class AuthClient {
     ~Waiter() = default;
   };
 
-  // `slow`: IMAP-106. `outage`: how long requests wait for a new auth process before they fail for now.
-  AuthClient(Loop& loop, Milliseconds slow, Milliseconds outage);
+  // `slow`: IMAP-106. `outage`: how long requests wait for a new auth process before they fail for now. `patience`: how long they wait
+  // for one that is there and says nothing; it gives up earlier itself.
+  AuthClient(Loop& loop, Milliseconds slow, Milliseconds outage, Milliseconds patience);
 
   // A socket to a (new) auth process. `trusted_ready`: it is known to serve already.
   void connect(Fd socket, bool trusted_ready = false);
@@ -94,7 +95,7 @@ class AuthClient {
   void start_ticking();
 
   Loop& loop_;
-  Milliseconds slow_, outage_;
+  Milliseconds slow_, outage_, patience_;
   std::unique_ptr<Channel> channel_;
   bool ready_ = false;
   Instant lost_at_;

@@ -13,6 +13,7 @@ namespace postern {
 
 namespace {
 constexpr int kAcceptsPerTurn = 8;  // then the sessions have their turn
+constexpr Milliseconds kAuthGrace{5000};  // beyond auth_request_timeout, with which auth answers itself
 }
 
 Worker::Worker(Loop& loop, const ChildBoot& boot, Views& views, std::function<void()> on_load)
@@ -21,7 +22,8 @@ Worker::Worker(Loop& loop, const ChildBoot& boot, Views& views, std::function<vo
       views_(views),
       on_load_(std::move(on_load)),
       auth_(loop, boot.configuration.settings.time(Key::login_auth_slow_notice),
-            boot.configuration.settings.time(Key::login_auth_connect_timeout)),
+            boot.configuration.settings.time(Key::login_auth_connect_timeout),
+            boot.configuration.settings.time(Key::auth_request_timeout) + kAuthGrace),
       state_(loop, [this] { report_again(); }, [this](const std::vector<uint64_t>& ids) { kick(ids); }),
       pool_(boot.configuration.settings.time(Key::login_proxy_last_delivery)),
       pid_(static_cast<uint32_t>(::getpid())),

@@ -51,7 +51,7 @@ enum class OutcomeKind : uint8_t {
   TtlReached,
   LoginDisabled,    // text: a reason, or empty
   Referral,         // text: "user@host:port"
-  Redirected,       // the backend sends us elsewhere, and we do not follow (LMTP-33)
+  Redirected,       // the backend sends us to `redirect` (LMTP-33)
   InternalFailure,  // no room to keep the message ...
   ProgramRefused,   // local delivery
   ProgramFailed,    // local delivery
@@ -72,6 +72,7 @@ struct Outcome {
   ProxyTrouble trouble = ProxyTrouble::Other;
   std::string text{};
   BackendAnswer reply{};
+  Endpoint redirect{};    // none: nowhere that we can go; port 0: the one we came to
   std::string session{};  // of this recipient (LMTP-35)
 
   // Whether the recipient is still in the running after that.

@@ -1,5 +1,7 @@
-# Beside the peers; see the script for what it needs.
-EXTRA_DIST += %D%/run.py
+# Beside the peers; see the scripts for what they need.
+EXTRA_DIST += %D%/run.py %D%/lmtp.py
 bench: all
-	POSTERN='$(abs_top_builddir)/postern' PYTHONDONTWRITEBYTECODE=1 $(PYTHON3) $(srcdir)/%D%/run.py
+	@status=0; for part in run lmtp; do \
+	  POSTERN='$(abs_top_builddir)/postern' PYTHONDONTWRITEBYTECODE=1 $(PYTHON3) $(srcdir)/%D%/$$part.py || status=$$?; \
+	done; exit $$status
 .PHONY: bench

@@ -43,6 +43,19 @@ Capabilities read_capabilities(std::string_view lines) {
   return out;
 }
 
+// Where "[<path> ]user@host:port ..." points to (SUB-45). Names are not looked up, and the user is the one we have.
+Endpoint redirect_target(std::string_view text) {
+  if (text.starts_with('<')) text.remove_prefix(std::min(text.find("> ") + 2, text.size()));
+  text = text.substr(0, text.find(' '));
+  text.remove_prefix(text.rfind('@') + 1);
+  const size_t bracket = text.starts_with('[') ? text.find(']') : std::string_view::npos;
+  const size_t colon = text.find(':', bracket == std::string_view::npos ? 0 : bracket);
+  const auto ip = IpAddress::parse(text.substr(0, colon));
+  const auto port = colon == std::string_view::npos ? std::optional<uint64_t>(0) : parse_number(text.substr(colon + 1), 65535);
+  if (!ip || !port || (*port == 0 && colon != std::string_view::npos)) return {};
+  return {*ip, static_cast<uint16_t>(*port)};
+}
+
 // What a sent command's reply is to.
 enum class Awaited : uint8_t { Mail, Recipient, Data, End, kCount };
 
@@ -269,7 +282,8 @@ std::string_view Back::waiting_for() const {
 }
 
 Outcome Back::outcome_of(const Reply& reply) const {
-  if (reply.enhanced() == "5.2.900" && capabilities_.enhanced_codes) return {.kind = OutcomeKind::Redirected, .text = reply.summary()};
+  if (reply.enhanced() == "5.2.900" && capabilities_.enhanced_codes)
+    return {.kind = OutcomeKind::Redirected, .text = reply.summary(), .redirect = redirect_target(trim(std::string_view(reply.lines.front()).substr(7)))};
   Outcome out{.kind = OutcomeKind::BackendReply, .reply = {.code = reply.code}};
   if (capabilities_.enhanced_codes) out.reply.enhanced = reply.enhanced();
   for (std::string_view line : reply.lines) {

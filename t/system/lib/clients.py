@@ -194,6 +194,7 @@ class Smtp(Line):
         self.greeting = self.reply()
 
     def reply(self):
+        """All lines of a reply; [None] when the other side has closed."""
         lines = [self.line()]
         while lines[-1] and lines[-1][3:4] == "-":
             lines.append(self.line())
@@ -209,13 +210,49 @@ class Smtp(Line):
     login = plain
 
 
+def dotted(message):
+    """As it goes behind DATA: with its dots doubled and the end."""
+    return (b"." if message.startswith(b".") else b"") + message.replace(b"\r\n.", b"\r\n..") + b".\r\n"
+
+
 class Lmtp(Smtp):
+    """Messages are bytes with CRLF line ends. A reply of one line is told as that line."""
+
+    def lhlo(self, name="mta.test"):
+        """What it offers, by name."""
+        lines = self.command("LHLO " + name)
+        return {line[4:].split(" ")[0]: line[4:].partition(" ")[2] for line in lines[1:]}
+
+    def say(self, text):
+        return self.command(text)[-1]
+
+    def mail(self, *recipients, sender="sender@far.test", more=""):
+        """MAIL and RCPTs; the answers to the latter."""
+        answer = self.say("MAIL FROM:<%s>%s" % (sender, more))
+        assert answer.startswith("250"), answer
+        return [self.say("RCPT TO:<%s>" % r) for r in recipients]
+
+    def data(self, message, replies=1):
+        """The replies, one for each recipient that was taken."""
+        answer = self.say("DATA")
+        assert answer.startswith("354"), answer
+        self.send(dotted(message))
+        return [self.reply()[-1] for _ in range(replies)]
+
+    def bdat(self, *chunks, replies=1):
+        """The replies to the last of the chunks; the others must be taken."""
+        for chunk in chunks[:-1]:
+            self.send(b"BDAT %d\r\n" % len(chunk) + chunk)
+            answer = self.reply()[-1]
+            assert answer.startswith("250"), answer
+        self.send(b"BDAT %d LAST\r\n" % len(chunks[-1]) + chunks[-1])
+        return [self.reply()[-1] for _ in range(replies)]
+
     def login(self, user, _=""):
         """No password here: what a recipient of a new transaction hears."""
-        for line in ("LHLO client", "RSET", "MAIL FROM:<sender@example.org>"):
-            answer = self.command(line)[-1]
-            assert answer.startswith("250"), answer
-        return self.command("RCPT TO:<%s>" % user)[-1]
+        for line in ("LHLO client", "RSET"):
+            assert self.say(line).startswith("250"), line
+        return self.mail(user, sender="sender@example.org")[0]
 
 
 def session(port, user, tls=True):

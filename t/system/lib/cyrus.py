@@ -7,7 +7,7 @@ from tap import until
 
 TREE = os.path.join(os.environ.get("POSTERN_SRCDIR", "."), "build/cyrus")
 PROGRAMS = ("usr/sbin/cyrmaster", "usr/sbin/saslpasswd2", "usr/lib/cyrus/bin/imapd", "usr/lib/cyrus/bin/pop3d",
-            "usr/lib/cyrus/bin/timsieved")
+            "usr/lib/cyrus/bin/timsieved", "usr/lib/cyrus/bin/lmtpd")
 ADMIN, PASSWORD = "cyradm", "backend-secret"
 FOLDERS = ("conf", "conf/db", "conf/proc", "conf/lock", "conf/socket", "conf/log", "conf/msg", "sieve", "spool", "run")
 
@@ -23,7 +23,7 @@ class Cyrus:
     def __init__(self, name, names):
         self.name, self.names = name, names
         self.folder = world.folder(name)
-        self.imap, self.imaps, self.pop3, self.pop3s, self.sieve = (world.free_port() for _ in range(5))
+        self.imap, self.imaps, self.pop3, self.pop3s, self.sieve, self.lmtp = (world.free_port() for _ in range(6))
         self.process = None
         self.user, self.uid, self.gid = dovecot.owner()
         for part in FOLDERS:
@@ -75,7 +75,7 @@ syslog_prefix: postern-test
     def cyrus_conf(self, imapd_conf):
         rows = [("imap", "imapd", self.imap), ("imaps", "imapd -s", self.imaps),
                 ("pop3", "pop3d", self.pop3), ("pop3s", "pop3d -s", self.pop3s),
-                ("sieve", "timsieved", self.sieve)]
+                ("sieve", "timsieved", self.sieve), ("lmtp", "lmtpd -a", self.lmtp)]
         services = "".join('  %s cmd="%s -C %s" listen="127.0.0.1:%d" prefork=0 proto="tcp4"\n'
                            % (name, self.folder + "/bin/" + command, imapd_conf, port) for name, command, port in rows)
         return world.write(self.name + "/cyrus.conf", "START {\n}\nSERVICES {\n%s}\nEVENTS {\n}\n" % services)
@@ -97,7 +97,7 @@ syslog_prefix: postern-test
     def ready(self):
         if self.process.poll() is not None:
             raise AssertionError("Cyrus did not start: " + world.read(self.folder + "/out"))
-        return all(world.listening(p) for p in (self.imap, self.imaps, self.pop3, self.pop3s))
+        return all(world.listening(p) for p in (self.imap, self.imaps, self.pop3, self.pop3s, self.lmtp))
 
     def session(self, user):
         mailbox = imaplib.IMAP4("127.0.0.1", self.imap, timeout=20)
@@ -111,6 +111,17 @@ syslog_prefix: postern-test
         status, answer = mailbox.append("INBOX", None, None, message.encode())
         assert status == "OK", answer
         mailbox.logout()
+
+    def messages(self, user):
+        """All in the inbox of `user`."""
+        mailbox = self.session(user)
+        mailbox.select("INBOX", readonly=True)
+        _, data = mailbox.fetch("1:*", "(BODY.PEEK[])")
+        mailbox.logout()
+        return [part[1].decode(errors="replace") for part in data if isinstance(part, tuple)]
+
+    def wait_message(self, user, part):
+        return until(lambda: next((m for m in self.messages(user) if part in m), None), "the message %r for %s" % (part, user), 20)
 
     def fields(self, protocol="imap", tls="ssl=yes", **more):
         """Extra fields that send a user here."""

@@ -1,5 +1,5 @@
 """A real Dovecot as the backend, on loopback. 2.3 and 2.4 have different configuration languages."""
-import grp, os, pwd, re, shutil, subprocess
+import glob, grp, os, pwd, re, shutil, subprocess
 
 import world
 from tap import until
@@ -7,10 +7,15 @@ from tap import until
 BINARY = shutil.which("dovecot", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 PASSWORD = "backend-secret"
 SIEVE_LOGIN = "/usr/lib/dovecot/managesieve-login"
+LMTP = "/usr/lib/dovecot/lmtp"
 
 
 def missing():
     return None if BINARY else "no dovecot here"
+
+
+def lmtp_missing():
+    return missing() or (None if os.path.exists(LMTP) else "no dovecot-lmtpd here")
 
 
 def version():
@@ -31,6 +36,8 @@ class Dovecot:
         self.name, self.names, self.masters, self.address = name, names, masters, address
         self.folder = world.folder(name)
         self.imap, self.imaps, self.pop3, self.pop3s, self.sieve, self.sasl = (world.free_port() for _ in range(6))
+        self.lmtp, self.lmtps = world.free_port(), world.free_port()
+        self.lmtp_socket = self.folder + "/run/lmtp"
         self.process = None
         world.folder(name + "/run")
         world.write(name + "/users", "".join("%s:{PLAIN}%s::::::\n" % (n, PASSWORD) for n in names))
@@ -54,6 +61,14 @@ class Dovecot:
             f.write("From: sender@example.org\r\nTo: %s\r\nSubject: %s\r\n\r\n%s" % (user, subject, body))
         os.chown(file, uid, gid)
 
+    def messages(self, user):
+        """All in the inbox of `user`, as stored: with LF line ends."""
+        box = "%s/mail-%s/Maildir/" % (self.folder, user)
+        return [world.read(file) for part in ("new", "cur") for file in glob.glob(box + part + "/*")]
+
+    def wait_message(self, user, part):
+        return until(lambda: next((m for m in self.messages(user) if part in m), None), "the message %r for %s" % (part, user), 20)
+
     # --- configuration ---
     def services(self):
         def listener(name, port, tls):
@@ -65,6 +80,10 @@ class Dovecot:
                 service, listener(service, clear, False), listener(service + "s", tls, True), jail)
         if os.path.exists(SIEVE_LOGIN):
             out += "protocols = $protocols sieve\nservice managesieve-login {\n%s%s}\n" % (listener("sieve", self.sieve, False), jail)
+        if os.path.exists(LMTP):  # the mail of alice@anywhere is alice's
+            out += "protocols = $protocols lmtp\nprotocol lmtp {\n  auth_username_format = %s\n}\nservice lmtp {\n%s%s}\n" % (
+                "%{user|username|lower}" if version() >= (2, 4) else "%Ln",
+                listener("lmtp", self.lmtp, False), listener("lmtps", self.lmtps, True))
         out += "service auth {\n%s}\n" % listener("sasl", self.sasl, False)  # for a Postfix
         if jail:
             out += "".join("service %s {\n%s}\n" % (s, jail) for s in ("anvil", "stats"))

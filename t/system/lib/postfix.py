@@ -1,10 +1,18 @@
-"""A real Postfix as submission server, on loopback: with AUTH against a Dovecot, and as a relay that trusts us."""
-import glob, os, pwd, shutil
+"""A real Postfix, on loopback: as submission server with AUTH against a Dovecot, as a relay that trusts us, and as one that has
+mail to hand on by LMTP."""
+import glob, os, pwd, re, shutil, subprocess
 
 import world
 from tap import until
 
-BINARY = shutil.which("postfix", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
+BINARY = shutil.which("postfix", path=PATH)
+
+
+def tool(name):
+    """A program of its package, some of which are for root only."""
+    return shutil.which(name, path=PATH) or name
+
 
 MAIN = """\
 compatibility_level = 3.6
@@ -35,6 +43,9 @@ smtpd_sasl_type = dovecot
 smtpd_sasl_path = inet:127.0.0.1:%(sasl)d
 smtpd_sasl_authenticated_header = yes
 smtpd_relay_restrictions = permit_sasl_authenticated, reject
+transport_maps = inline:{%(transports)s}
+lmtp_host_lookup = native
+lmtp_tls_CAfile = %(ca)s
 """
 
 MASTER = """\
@@ -53,6 +64,8 @@ proxymap unix - - n - - proxymap
 error unix - - n - - error
 retry unix - - n - - error
 virtual unix - n n - - virtual
+lmtp unix - - n - - lmtp
+lmtptls unix - - n - - lmtp -o lmtp_tls_security_level=verify -o lmtp_tls_verify_cert_match=nexthop
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 """
@@ -65,16 +78,18 @@ def missing():
 
 
 class Postfix:
-    """`sasl`: port of a Dovecot auth server that checks the passwords."""
+    """`sasl`: port of a Dovecot auth server that checks the passwords; `transports`: where mail for other domains than
+    example.org goes, such as {"far.test": "lmtp:inet:127.0.0.1:24"} ("lmtptls:" insists on TLS)."""
 
-    def __init__(self, name, sasl=0):
+    def __init__(self, name, sasl=0, transports=None):
         self.folder = world.folder(name)
         self.submission, self.submissions, self.relay = (world.free_port() for _ in range(3))
         self.process = None
-        _, cert, key = world.certificates()
+        ca, cert, key = world.certificates()
         nobody = pwd.getpwnam("nobody")
-        words = {"d": self.folder, "cert": cert, "key": key, "sasl": sasl, "uid": nobody.pw_uid, "gid": nobody.pw_gid,
-                 "submission": self.submission, "submissions": self.submissions, "relay": self.relay}
+        words = {"d": self.folder, "ca": ca, "cert": cert, "key": key, "sasl": sasl, "uid": nobody.pw_uid, "gid": nobody.pw_gid,
+                 "submission": self.submission, "submissions": self.submissions, "relay": self.relay,
+                 "transports": ", ".join("{%s = %s}" % row for row in (transports or {"none.invalid": "error:"}).items())}
         world.folder(name + "/queue")
         for part, owner in (("data", pwd.getpwnam("postfix").pw_uid), ("mail", nobody.pw_uid)):
             os.chown(world.folder(name + "/" + part), owner, -1)
@@ -95,6 +110,22 @@ class Postfix:
 
     def output(self):
         return world.read(self.folder + "/out") + world.read(self.folder + "/log")
+
+    def send(self, message, *recipients, sender="alice@example.org"):
+        """Puts a message into its queue; its id there."""
+        argv = [tool("sendmail"), "-C", self.folder + "/conf", "-i", "-f", sender, "--", *recipients]
+        before = len(self.queued())
+        subprocess.run(argv, input=message, text=True, check=True, timeout=20)
+        return until(lambda: self.queued()[before:], "Postfix has taken the message", 20)[0]
+
+    def queued(self):
+        """Ids of all messages that came by `sendmail`."""
+        return re.findall(r"pickup\[\d+\]: (\w+): uid=", self.output())
+
+    def wait_status(self, queue_id, recipient):
+        """What became of a message for one of its recipients: "sent (250 ...)", "deferred (...)", "bounced (...)"."""
+        pattern = r" %s: to=<%s>.* status=(.*)" % (queue_id, re.escape(recipient))
+        return until(lambda: re.findall(pattern, self.output()), "%s is tried" % recipient, 30)[-1]
 
     def messages(self):
         """All that was delivered."""

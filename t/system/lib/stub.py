@@ -33,6 +33,10 @@ class Stub:
 
     def close(self):
         for s in [self.listener] + self.connections:
+            try:
+                s.shutdown(socket.SHUT_RDWR)  # closing alone does not wake who waits in accept()
+            except OSError:
+                pass
             s.close()
 
 
