@@ -12,7 +12,7 @@ class Peer:
 
     def __init__(self, connection):
         self.socket, self.buffer = connection, b""
-        self.clear, self.inside, self.tls = b"", b"", False
+        self.clear, self.inside, self.tls, self.ended = b"", b"", False, False
         self.login_at = None  # how much had come when the login was answered
 
     @property
@@ -77,9 +77,12 @@ class Server:
     def talk(self, connection):
         peer = Peer(connection)
         self.peers.append(peer)
-        self.say(peer, "greeting")
-        while line := peer.take(b"\n"):
-            self.answer(peer, line)
+        try:
+            self.say(peer, "greeting")
+            while line := peer.take(b"\n"):
+                self.answer(peer, line)
+        finally:
+            peer.ended = True  # nothing more will be heard
 
     def say(self, peer, word, tag=b""):
         said = self.words[word]

@@ -178,6 +178,7 @@ def everybody(rows_of):
 
 def nobody_noticed(side):
     expect(here.proxy.processes("login") == here.workers, "other workers than before")
+    expect(not trap.connections, "a connection where none must go")
     died = here.proxy.lines(r"killed with signal|Panic|Fatal")
     expect(not died, died)
     client = side.open()
