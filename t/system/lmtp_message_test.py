@@ -108,7 +108,7 @@ def a_size_limit():
 # --- the message -------------------------------------------------------------------------------
 
 def on_its_way(message):
-    return re.sub(rb"\r(?!\n)", b" ", re.sub(rb"(?<!\r)\n", b"\r\n", message))
+    return re.sub(rb"\r(?!\n)|\0", b" ", re.sub(rb"(?<!\r)\n", b"\r\n", message))
 
 
 def passes(message, client_way, offers, wanted=None):
