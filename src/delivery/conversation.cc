@@ -138,58 +138,68 @@ void Conversation::read() {
 }
 
 void Conversation::flush() {
-  for (int i = 0; i < kPiecesPerTurn; ++i) {
-    if (!flush_commands() || phase_ != Phase::Talking) return;
-    if (sending_ && sending_->ended) {
-      sending_.reset();
-      back_->message_sent();
-    }
-    if (!sending_) return watch_.set(EV_READ);
-    if (!flush_piece() || phase_ != Phase::Talking) return;
-  }
+  for (int i = 0; i < kPiecesPerTurn; ++i)
+    if (!flush_once()) return;
   watch_.set(EV_READ | EV_WRITE);
 }
 
-// False: the kernel takes no more for now.
-bool Conversation::flush_commands() {
-  while (!out_.empty()) {
-    const IoResult r = stream_.write(out_);
-    if (r.state == IoState::WantRead || r.state == IoState::WantWrite) return watch_.set(EV_READ | EV_WRITE), false;
-    // Its last words may say why; they are read next, and then its end.
-    if (r.state != IoState::Done) return out_.clear(), sending_.reset(), watch_.set(EV_READ), false;
-    out_.erase(0, r.bytes);
-  }
-  return true;
-}
-
-Result<std::string_view> Conversation::piece_at(const Mail& mail, uint64_t position) {
-  if (position < mail.header.size()) return std::string_view(mail.header).substr(static_cast<size_t>(position));
-  return mail.spool.read(position - mail.header.size(), world_.proxy.pool.buffer(), kPiece);
-}
-
-bool Conversation::flush_piece() {
-  const auto piece = piece_at(sending_->mail, sending_->position);
-  if (!piece) {
-    fail(ProxyTrouble::Other, piece.error());
-    return false;
-  }
-  if (piece->empty()) {
-    out_ += back_->finish(sending_->state);
-    sending_->ended = true;
-    return true;
-  }
+// Commands and the next piece of the message in one write. False: there is nothing more to write for now.
+bool Conversation::flush_once() {
+  if (out_.empty() && !sending_) return watch_.set(EV_READ), false;
   std::string& wire = scratch();
-  BodyState state = sending_->state;
-  back_->encode(*piece, state, wire);
-  const IoResult r = stream_.write(std::string_view(wire).substr(sending_->piece_sent));
-  if (r.state == IoState::WantRead || r.state == IoState::WantWrite) return watch_.set(EV_READ | EV_WRITE), false;
-  if (r.state != IoState::Done) return sending_.reset(), watch_.set(EV_READ), false;
-  sending_->piece_sent += r.bytes;
-  if (sending_->piece_sent < wire.size()) return true;  // the rest, or the kernel says that it is full
-  sending_->position += piece->size();
-  sending_->piece_sent = 0;
+  wire = out_;
+  uint64_t next = 0;
+  BodyState state;
+  if (sending_)
+    if (const Status read = append_piece(wire, next, state); !read) return fail(ProxyTrouble::Other, read.error()), false;
+  const size_t written = write_some(wire), commands = std::min(written, out_.size());
+  out_.erase(0, commands);
+  if (sending_) sending_->piece_sent += written - commands;
+  if (written < wire.size()) return false;
+  if (!sending_) return true;
+  sending_->position = next;
   sending_->state = state;
+  sending_->piece_sent = 0;
+  if (next < sending_->mail.size()) return true;
+  sending_.reset();
+  back_->message_sent();
   return true;
+}
+
+// What is not out yet of the piece at hand; `next` and `state` are behind it.
+Status Conversation::append_piece(std::string& wire, uint64_t& next, BodyState& state) {
+  const Mail& mail = sending_->mail;
+  const std::string_view header = std::string_view(mail.header).substr(std::min<uint64_t>(sending_->position, mail.header.size()));
+  const auto body = mail.spool.read(sending_->position + header.size() - mail.header.size(), world_.proxy.pool.buffer(), kPiece);
+  if (!body) return Error(body.error());
+  state = sending_->state;
+  const size_t begin = wire.size();
+  back_->encode(header, state, wire);
+  back_->encode(*body, state, wire);
+  next = sending_->position + header.size() + body->size();
+  if (next == mail.size()) wire += back_->finish(state);
+  wire.erase(begin, sending_->piece_sent);
+  return {};
+}
+
+// How much the kernel took. When the other end has gone its last words may say why: they are read next, and then its end.
+size_t Conversation::write_some(std::string_view wire) {
+  size_t written = 0;
+  while (written < wire.size()) {
+    const IoResult r = stream_.write(wire.substr(written));
+    if (r.state == IoState::Done) {
+      written += r.bytes;
+      continue;
+    }
+    const bool blocked = r.state == IoState::WantRead || r.state == IoState::WantWrite;
+    watch_.set(blocked ? EV_READ | EV_WRITE : EV_READ);
+    if (!blocked) {
+      out_.clear();
+      sending_.reset();
+    }
+    break;
+  }
+  return written;
 }
 
 // --- time ----------------------------------------------------------------------------------

@@ -84,8 +84,7 @@ class Conversation final : public ProxyLogin::Owner {
     Mail mail;
     uint64_t position = 0;   // of that piece, as it is
     BodyState state{};       // before it
-    size_t piece_sent = 0;   // of it, as it is sent
-    bool ended = false;      // what is left stands in out_
+    size_t piece_sent = 0;   // of it, as it is sent, the end of the message included
   };
 
   // ProxyLogin::Owner
@@ -98,9 +97,9 @@ class Conversation final : public ProxyLogin::Owner {
   void on_ready(short what);
   void read();
   void flush();
-  bool flush_commands();
-  bool flush_piece();
-  Result<std::string_view> piece_at(const Mail& mail, uint64_t position);
+  bool flush_once();
+  Status append_piece(std::string& wire, uint64_t& next, BodyState& state);
+  size_t write_some(std::string_view wire);
   void act_on(DeliveryBackOutput& out);
   void give_up();
   void fail(ProxyTrouble trouble, const std::string& why);

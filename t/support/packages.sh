@@ -6,7 +6,7 @@ BUILD_PACKAGES="g++ make autoconf automake pkg-config libevent-dev libssl-dev li
   libgsasl-dev libsodium-dev libsoci-dev libboost-dev libsqlite3-dev libseccomp-dev nlohmann-json3-dev"
 SERVER_PACKAGES="dovecot-core dovecot-imapd dovecot-pop3d openssl curl python3 procps"
 TEST_PACKAGES="libgtest-dev alpine mutt mandoc util-linux fetchmail isync getmail6 fail2ban
-  dovecot-lmtpd dovecot-managesieved dovecot-sieve sieve-connect postfix swaks libnet-ssleay-perl msmtp"
+  dovecot-lmtpd dovecot-managesieved dovecot-sieve dovecot-submissiond sieve-connect postfix swaks libnet-ssleay-perl msmtp"
 CYRUS_PACKAGES="cyrus-common cyrus-imapd cyrus-pop3d sasl2-bin"
 
 say() { printf '\n== %s\n' "$*"; }

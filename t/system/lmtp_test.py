@@ -296,6 +296,28 @@ def final_answers():
 
 
 @test
+def redirects_of_a_backend():
+    """LMTP-33, GEN-9: to an address they are followed, for this recipient alone; a name, and what goes in circles, is not."""
+    there = Server()
+    said = {}
+
+    def rcpt(argument):
+        return next((answer for name, answer in said.items() if name in argument), "250 2.1.5 ok")
+    here = Server(answers={"RCPT": rcpt})
+    stays, moved, named, circles = (behind(here) for _ in range(4))
+    said[moved] = "550 5.2.900 <%s> someone@127.0.0.1:%d Moved" % (moved, there.port)
+    said[named] = "550 5.2.900 <%s> someone@elsewhere.test:24 Moved" % named
+    said[circles] = "550 5.2.900 <%s> 127.0.0.1 Moved" % circles
+    client = connect()
+    answers = client.mail(stays, moved, named, circles)
+    expect([a.split(" <")[0][:9] for a in answers] == ["250 2.1.5", "250 2.1.5", "451 4.3.0", "554 5.4.6"], answers)
+    replies = client.data(MESSAGE % b"moved", replies=2)
+    saved(replies[0], stays)
+    saved(replies[1], moved)
+    expect([t.recipients for t in (here.last(), there.last())] == [[stays], [moved]], "each backend has its own recipient")
+
+
+@test
 def who_is_not_taken_gets_no_reply():
     server = Server(answers={"RCPT": lambda a: "550 5.1.1 no" if "+no" in a else "250 2.1.5 ok"})
     good, other = behind(server), behind(server)

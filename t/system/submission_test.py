@@ -90,8 +90,14 @@ def set_up():
     tokens = world.write("tokens", "tina:{PLAIN}%s::::::%s\n" % (TOKEN, " ".join(stubs["token"].fields("proxy_mech=%m"))))
     backend = sasl = None
     if not (postfix.missing() or dovecot.missing()):
-        sasl = dovecot.Dovecot("dovecot", ["alice"]).start()
-        backend = postfix.Postfix("postfix", sasl.sasl).start()
+        sasl = dovecot.Dovecot("dovecot", ["alice"])
+        backend = postfix.Postfix("postfix", sasl.sasl)
+        sasl.relay = backend.relay
+        sasl.start()
+        backend.start()
+        for tls in ("plain", "starttls"):
+            users["dovecot-" + tls] = ["proxy=y", "host=localhost", "hostip=127.0.0.1", "port=%d" % sasl.submission, "destuser=alice",
+                                       "pass=" + dovecot.PASSWORD, *BACKEND_TLS[tls][1]]
         for tls, (port, fields) in BACKEND_TLS.items():
             users["to-" + tls] = ["proxy=y", "host=localhost", "hostip=127.0.0.1", "port=%d" % getattr(backend, port), "destuser=alice",
                                   "pass=" + dovecot.PASSWORD, *fields]
@@ -166,6 +172,25 @@ for each in PROGRAMS:
             deliver(program, tls)
         run.__name__ = "%s, %s, to Postfix" % (each, kind)
         test(run)
+
+
+def by_dovecot(tls):
+    """A Dovecot submission server takes the login, with XCLIENT, and the Postfix behind it has the mail."""
+    if backend is None or not os.path.exists(dovecot.SUBMISSION_LOGIN):
+        raise Skip("no dovecot-submissiond here")
+    text = "The message by Dovecot, %s." % tls
+    by_swaks("dovecot-" + tls, "starttls", proxy.submission, text)
+    contains(backend.wait_message(text), "alice@example.org")
+
+
+@test
+def swaks_to_Dovecot():
+    by_dovecot("plain")
+
+
+@test
+def swaks_to_Dovecot_with_STARTTLS():
+    by_dovecot("starttls")
 
 
 def arrives(client, text, wanted):

@@ -79,8 +79,9 @@ class Back final : public DeliveryBack {
   enum class State : uint8_t { Naming, Asking, Sending, Sent };
   struct Command {
     Awaited what;
-    uint32_t number = 0;  // Recipient, End: whose
+    uint32_t number = 0;      // Recipient, End: whose
     std::string text{};
+    std::string plain_text{};  // Recipient: to be tried where parameters are not understood; empty: there is nothing to leave out
   };
   // One handler for what each command's reply means.
   struct AwaitedRow {
@@ -138,12 +139,15 @@ std::string Back::mail_command(const Envelope& envelope) const {
   return out + "\r\n";
 }
 
-std::string rcpt_command(const Recipient& recipient, std::string_view address, const ForwardFields& forward, const Capabilities& can) {
+// LMTP-30.
+std::string orcpt_for(const Recipient& recipient, std::string_view address) {
+  if (!recipient.orcpt.empty()) return " ORCPT=" + recipient.orcpt;
+  return address == recipient.address ? std::string() : " ORCPT=rfc822;" + xtext_encode(recipient.address);
+}
+
+std::string rcpt_command(const Recipient& recipient, std::string_view address, std::string_view orcpt, const ForwardFields& forward, const Capabilities& can) {
   std::string out = "RCPT TO:<" + std::string(address) + ">";
-  if (!recipient.orcpt.empty())
-    out += " ORCPT=" + recipient.orcpt;
-  else if (address != recipient.address)
-    out += " ORCPT=rfc822;" + xtext_encode(recipient.address);  // LMTP-30
+  out += orcpt;
   if (!recipient.notify.empty() && can.dsn) out += " NOTIFY=" + recipient.notify;
   if (!forward.empty() && can.forward) out += " XRCPTFORWARD=" + forward_value(forward);
   return out + "\r\n";
@@ -155,7 +159,11 @@ void Back::add_recipient(const Recipient& recipient, std::string_view address, c
   // The setting promises what this backend has not: ours to mend (RFC 6531 forbids to go on).
   if (needs_utf8_ && !capabilities_.utf8) return void(out.outcomes.emplace_back(recipient.number, Outcome{.kind = OutcomeKind::Misconfigured}));
   if (!mail_.empty()) command({Awaited::Mail, 0, std::exchange(mail_, {})}, out);
-  command({Awaited::Recipient, recipient.number, rcpt_command(recipient, address, forward, capabilities_)}, out);
+  const std::string orcpt = orcpt_for(recipient, address);
+  Command rcpt{Awaited::Recipient, recipient.number, rcpt_command(recipient, address, orcpt, forward, capabilities_)};
+  // Dovecot takes ORCPT without offering DSN, others must not be asked twice.
+  if (!orcpt.empty() && !capabilities_.dsn) rcpt.plain_text = rcpt_command(recipient, address, {}, forward, capabilities_);
+  command(std::move(rcpt), out);
 }
 
 void Back::command(Command command, DeliveryBackOutput& out) {
@@ -230,6 +238,9 @@ void Back::take_mail(const Command&, const Reply& reply, DeliveryBackOutput& out
 
 void Back::take_recipient(const Command& command, const Reply& reply, DeliveryBackOutput& out) {
   if (reply.kind() == 3) return bad_reply(reply, out);
+  const bool not_understood = reply.code == 501 || reply.code == 504 || reply.code == 555;
+  if (not_understood && !mail_refused_ && !command.plain_text.empty())
+    return this->command({Awaited::Recipient, command.number, command.plain_text}, out);
   if (reply.kind() == 2 && !mail_refused_) accepted_.push_back(command.number);
   out.outcomes.emplace_back(command.number, mail_refused_ ? *mail_refused_ : outcome_of(reply));
 }

@@ -284,6 +284,7 @@ Refusal parse_rcpt(std::string_view parameters, const EnvelopeRules& rules, cons
 
 std::optional<std::string> address_for(std::string_view user, const Recipient& of) {
   const size_t at = std::min(user.rfind('@'), user.size());
+  if (at == 0) return std::nullopt;
   std::string out = quoted_if_needed(std::string(user.substr(0, at)) + of.detail);
   out += user.substr(at);
   return is_mailbox(out) ? std::optional(std::move(out)) : std::nullopt;

@@ -8,6 +8,7 @@ BINARY = shutil.which("dovecot", path=os.environ.get("PATH", "") + ":/usr/sbin:/
 PASSWORD = "backend-secret"
 SIEVE_LOGIN = "/usr/lib/dovecot/managesieve-login"
 LMTP = "/usr/lib/dovecot/lmtp"
+SUBMISSION_LOGIN = "/usr/lib/dovecot/submission-login"
 
 
 def missing():
@@ -36,7 +37,8 @@ class Dovecot:
         self.name, self.names, self.masters, self.address = name, names, masters, address
         self.folder = world.folder(name)
         self.imap, self.imaps, self.pop3, self.pop3s, self.sieve, self.sasl = (world.free_port() for _ in range(6))
-        self.lmtp, self.lmtps = world.free_port(), world.free_port()
+        self.lmtp, self.lmtps, self.submission = (world.free_port() for _ in range(3))
+        self.relay = 0  # port of the server that submitted mail goes to; 0: no submission
         self.lmtp_socket = self.folder + "/run/lmtp"
         self.process = None
         world.folder(name + "/run")
@@ -84,6 +86,9 @@ class Dovecot:
             out += "protocols = $protocols lmtp\nprotocol lmtp {\n  auth_username_format = %s\n}\nservice lmtp {\n%s%s}\n" % (
                 "%{user|username|lower}" if version() >= (2, 4) else "%Ln",
                 listener("lmtp", self.lmtp, False), listener("lmtps", self.lmtps, True))
+        if self.relay and os.path.exists(SUBMISSION_LOGIN):
+            out += "protocols = $protocols submission\nsubmission_relay_host = 127.0.0.1\nsubmission_relay_port = %d\nservice submission-login {\n%s%s}\n" % (
+                self.relay, listener("submission", self.submission, False), jail)
         out += "service auth {\n%s}\n" % listener("sasl", self.sasl, False)  # for a Postfix
         if jail:
             out += "".join("service %s {\n%s}\n" % (s, jail) for s in ("anvil", "stats"))
