@@ -31,10 +31,10 @@ Conversation::Conversation(const DeliveryWorld& world, const DeliveryOptions& op
 }
 
 Conversation::~Conversation() {
-  watch_.stop();
   if (backend_ref_) backend_ref_->session_ended();
   if (phase_ != Phase::Talking || !out_.empty() || sending_) return;
-  if (const std::string_view words = back_->farewell(); !words.empty()) world_.farewells.say(std::move(stream_), words);
+  // Before watch_ stops, so that the kernel need not hear of it.
+  if (const auto words = back_->farewell()) world_.farewells.say(std::move(stream_), *words);
 }
 
 // --- the connection --------------------------------------------------------------------
@@ -177,7 +177,7 @@ Status Conversation::append_piece(std::string& wire, uint64_t& next, BodyState& 
   back_->encode(header, state, wire);
   back_->encode(*body, state, wire);
   next = sending_->position + header.size() + body->size();
-  if (next == mail.size()) wire += back_->finish(state);
+  if (next == mail.size()) back_->finish(state, wire);
   wire.erase(begin, sending_->piece_sent);
   return {};
 }

@@ -6,7 +6,7 @@
 namespace postern {
 
 void Farewells::say(Stream stream, std::string_view words) {
-  const IoResult said = stream.write(words);
+  const IoResult said = words.empty() ? IoResult{IoState::Done, 0} : stream.write(words);
   if (said.state != IoState::Done || said.bytes < words.size()) return;  // it would be half a word: close
   if (leaving_.size() >= kMost) leaving_.pop_front();
   leaving_.push_back(std::unique_ptr<Leaving>(new Leaving{this, loop_.now() + kPatience, std::move(stream), {}, false}));

@@ -163,7 +163,7 @@ class DeliveryBack {
   // Encodes a piece of the message, to be called in order from the first byte (LMTP-40).
   virtual void encode(std::string_view piece, BodyState& state, std::string& out) const = 0;
   // What stands behind the last piece.
-  virtual std::string_view finish(const BodyState& state) const = 0;
+  virtual void finish(const BodyState& state, std::string& out) const = 0;
   virtual void message_sent() = 0;
   // Replies. Returns what it took: whole lines. After the last outcome there is nothing to read.
   virtual size_t feed(std::string_view input, DeliveryBackOutput& out) = 0;
@@ -172,8 +172,8 @@ class DeliveryBack {
   virtual void fail(const Outcome& outcome, DeliveryBackOutput& out) = 0;
   // What we are waiting for, in words; empty: for nothing.
   virtual std::string_view waiting_for() const = 0;
-  // A word of farewell for an orderly end; empty when the conversation stands elsewhere.
-  virtual std::string_view farewell() const = 0;
+  // A word of farewell for an orderly end, empty when it was said already; nothing when the conversation stands elsewhere.
+  virtual std::optional<std::string_view> farewell() const = 0;
 };
 
 // A protocol that a backend for deliveries may speak (field `protocol`).

@@ -18,6 +18,7 @@ namespace {
 
 constexpr size_t kMaxLine = 4096;   // LMTP-37: of a reply's line, and of all of them
 constexpr size_t kMaxReply = 4096;
+constexpr std::string_view kQuit = "QUIT\r\n";
 
 struct Capabilities {
   bool pipelining = false, chunking = false, enhanced_codes = false, eight_bit = false, size = false, dsn = false, utf8 = false, forward = false;
@@ -67,12 +68,12 @@ class Back final : public DeliveryBack {
   void add_recipient(const Recipient& recipient, std::string_view address, const ForwardFields& forward, DeliveryBackOutput& out) override;
   void begin_message(uint64_t size, DeliveryBackOutput& out) override;
   void encode(std::string_view piece, BodyState& state, std::string& out) const override;
-  std::string_view finish(const BodyState& state) const override { return capabilities_.chunking ? std::string_view() : end_of_data(state.in_line); }
+  void finish(const BodyState& state, std::string& out) const override;
   void message_sent() override { state_ = State::Sent; }
   size_t feed(std::string_view input, DeliveryBackOutput& out) override;
   void fail(const Outcome& outcome, DeliveryBackOutput& out) override;
   std::string_view waiting_for() const override;
-  std::string_view farewell() const override { return state_ == State::Sending || broken_ ? "" : "QUIT\r\n"; }
+  std::optional<std::string_view> farewell() const override;
 
  private:
   // Sending: our bytes are the message's; Sent: all of it is out.
@@ -197,11 +198,23 @@ void Back::encode(std::string_view piece, BodyState& state, std::string& out) co
     stuff_dots(piece, state.in_line, out);
 }
 
+// There is one message: the last word goes with it, where that may be (RFC 2920 section 3.1).
+void Back::finish(const BodyState& state, std::string& out) const {
+  if (!capabilities_.chunking) out += end_of_data(state.in_line);
+  if (capabilities_.pipelining) out += kQuit;
+}
+
+std::optional<std::string_view> Back::farewell() const {
+  if (state_ == State::Sending || broken_) return std::nullopt;
+  return state_ == State::Sent && capabilities_.pipelining ? std::string_view() : kQuit;
+}
+
 // --- replies -------------------------------------------------------------------------
 
 size_t Back::feed(std::string_view input, DeliveryBackOutput& out) {
   size_t taken = 0;
   while (!broken_) {
+    if (state_ == State::Sent && waiting_.empty()) return input.size();  // the answer to QUIT
     const Line line = next_line(input.substr(taken), kMaxLine);
     if (line.status == Line::Status::Incomplete) break;
     reply_bytes_ += line.text.size();
@@ -296,9 +309,11 @@ Outcome Back::outcome_of(const Reply& reply) const {
   if (reply.enhanced() == "5.2.900" && capabilities_.enhanced_codes)
     return {.kind = OutcomeKind::Redirected, .text = reply.summary(), .redirect = redirect_target(trim(std::string_view(reply.lines.front()).substr(7)))};
   Outcome out{.kind = OutcomeKind::BackendReply, .reply = {.code = reply.code}};
-  if (capabilities_.enhanced_codes) out.reply.enhanced = reply.enhanced();
   for (std::string_view line : reply.lines) {
     const std::string_view code = capabilities_.enhanced_codes ? enhanced_code(line) : std::string_view();
+    // Some servers have it in their last line only.
+    const bool counts = !code.empty() && static_cast<unsigned>(code[0] - '0') == reply.kind();
+    if (counts && out.reply.enhanced.empty()) out.reply.enhanced = code;
     out.reply.lines.emplace_back(code.empty() ? line : trim(line.substr(code.size())));
   }
   return out;

@@ -6,7 +6,18 @@ namespace postern::smtp {
 
 namespace {
 
-constexpr std::string_view kOdd("\r\n\0", 3);
+// How much of `bytes` has the inner form already; a CRLF stays whole. Most of a message is like that: it is looked at a line at a
+// time, and copied at once.
+size_t sound_length(std::string_view bytes) {
+  bytes = bytes.substr(0, bytes.find('\0'));
+  for (size_t at = 0;;) {
+    const size_t cr = std::min(bytes.find('\r', at), bytes.size());
+    const size_t lf = bytes.substr(at, cr - at).find('\n');
+    if (lf != std::string_view::npos) return at + lf;
+    if (cr + 1 >= bytes.size() || bytes[cr + 1] != '\n') return cr;
+    at = cr + 2;
+  }
+}
 
 }  // namespace
 
@@ -19,9 +30,9 @@ void LineEnds::append(std::string_view bytes, std::string& out) {
       bytes.remove_prefix(whole ? 1 : 0);
       continue;
     }
-    const size_t plain = std::min(bytes.find_first_of(kOdd), bytes.size());
-    out += bytes.substr(0, plain);
-    bytes.remove_prefix(plain);
+    const size_t sound = sound_length(bytes);
+    out += bytes.substr(0, sound);
+    bytes.remove_prefix(sound);
     if (bytes.empty()) return;
     held_cr_ = bytes.front() == '\r';
     if (!held_cr_) out += bytes.front() == '\n' ? "\r\n" : " ";
@@ -37,19 +48,27 @@ void LineEnds::finish(std::string& out) {
 size_t DataReader::read(std::string_view input, std::string& out) {
   size_t taken = 0;
   while (taken < input.size() && !at_end()) {
+    if (state_ == State::LineStart && input[taken] != '.') state_ = State::InLine;
     if (state_ == State::InLine)
-      taken += read_line(input.substr(taken), out);
+      taken += read_lines(input.substr(taken), out);
     else
       state_ = after(input[taken++], out);
   }
   return taken;
 }
 
-// As far as nothing can be an end.
-size_t DataReader::read_line(std::string_view input, std::string& out) {
-  const size_t length = std::min(input.find('\r'), input.size() - 1) + 1;
+// Up to a line that begins with a dot, or all of it.
+size_t DataReader::read_lines(std::string_view input, std::string& out) {
+  size_t length = input.size();
+  state_ = input.back() == '\r' ? State::Cr : State::InLine;
+  for (size_t lf = input.find('\n'); lf != std::string_view::npos; lf = input.find('\n', lf + 1)) {
+    const bool ends_line = lf > 0 && input[lf - 1] == '\r';
+    if (!ends_line || (lf + 1 < input.size() && input[lf + 1] != '.')) continue;
+    length = lf + 1;
+    state_ = State::LineStart;
+    break;
+  }
   ends_.append(input.substr(0, length), out);
-  if (input[length - 1] == '\r') state_ = State::Cr;
   return length;
 }
 
@@ -70,14 +89,17 @@ DataReader::State DataReader::after(char c, std::string& out) {
 }
 
 void stuff_dots(std::string_view piece, bool& in_line, std::string& out) {
-  while (!piece.empty()) {
-    if (!in_line && piece.front() == '.') out += '.';
-    const size_t end = piece.find('\n');
-    in_line = end == std::string_view::npos;
-    const size_t length = in_line ? piece.size() : end + 1;
-    out += piece.substr(0, length);
-    piece.remove_prefix(length);
+  if (piece.empty()) return;
+  if (!in_line && piece.front() == '.') out += '.';
+  size_t copied = 0;
+  for (size_t lf = piece.find('\n'); lf != std::string_view::npos; lf = piece.find('\n', lf + 1)) {
+    if (lf + 1 >= piece.size() || piece[lf + 1] != '.') continue;
+    out += piece.substr(copied, lf + 1 - copied);
+    out += '.';
+    copied = lf + 1;
   }
+  out += piece.substr(copied);
+  in_line = piece.back() != '\n';
 }
 
 std::string_view end_of_data(bool in_line) { return in_line ? "\r\n.\r\n" : ".\r\n"; }

@@ -33,7 +33,7 @@ class DataReader {
  private:
   // What was read last: the start or CRLF; CRLF and a dot; CRLF, a dot, CR; something else; CR.
   enum class State : uint8_t { LineStart, Dot, DotCr, InLine, Cr, End };
-  size_t read_line(std::string_view input, std::string& out);
+  size_t read_lines(std::string_view input, std::string& out);
   State after(char c, std::string& out);
 
   State state_ = State::LineStart;

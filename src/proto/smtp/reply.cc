@@ -54,9 +54,9 @@ std::string_view enhanced_code(std::string_view text) {
 }
 
 std::string_view Reply::enhanced() const {
-  for (std::string_view line : lines)
-    if (const std::string_view found = enhanced_code(line); !found.empty() && static_cast<unsigned>(found[0] - '0') == kind()) return found;
-  return {};
+  if (lines.empty()) return {};
+  const std::string_view found = enhanced_code(lines.front());
+  return !found.empty() && static_cast<unsigned>(found[0] - '0') == kind() ? found : std::string_view();
 }
 
 std::string Reply::text() const {

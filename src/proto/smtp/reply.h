@@ -27,8 +27,7 @@ struct Reply {
 
   // 2 to 5, the first digit.
   unsigned kind() const { return code / 100; }
-  // The first line's enhanced code whose class is that of the reply (SUB-42), or a later line's where the first has none;
-  // empty: there is none.
+  // The enhanced code of the first line when its class is that of the reply (SUB-42); else empty.
   std::string_view enhanced() const;
   // For a client: lines joined by CRLF, none at the end. Control bytes are made visible, an enhanced code of another
   // class is left out.
