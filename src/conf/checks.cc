@@ -171,7 +171,7 @@ class Checker {
       const ServiceRow& row = *find_service(s.name);
       if (row.kind == ServiceKind::Mail && !row.runs && !s.executable.empty())
         warn({"service", s.name, "executable"}, "is not started by this version: there are no local logins");
-      if (s.enabled && row.kind != ServiceKind::Login && has_socket(s))
+      if (s.enabled && !serves_clients(row.kind) && has_socket(s))
         warn({"service", s.name, "unix_listener"}, "has no effect: only login services listen at sockets in the file system");
     }
   }
