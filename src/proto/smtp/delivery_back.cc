@@ -216,7 +216,10 @@ void Back::take_mail(const Command&, const Reply& reply, DeliveryBackOutput& out
 }
 
 void Back::take_recipient(const Command& command, const Reply& reply, DeliveryBackOutput& out) {
-  if (reply.kind() == 3) return bad_reply(reply, out);
+  if (reply.kind() == 3) {
+    waiting_.push_front(command);  // he is one of those who hear of it
+    return bad_reply(reply, out);
+  }
   if (reply.kind() == 2 && !mail_refused_) accepted_.push_back(command.number);
   out.outcomes.emplace_back(command.number, mail_refused_ ? *mail_refused_ : outcome_of(reply));
 }
