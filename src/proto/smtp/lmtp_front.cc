@@ -137,8 +137,9 @@ constexpr std::array<LmtpFront::Verb, LmtpFront::kVerbCount> LmtpFront::kVerbs{{
 
 size_t LmtpFront::feed(std::string_view input, DeliveryOutput& out) {
   if (phase_ == Phase::Data) return read_data(input, out);
-  if (phase_ == Phase::Chunk) return read_chunk(input, out);
-  return read_lines(input, out);
+  // What follows a chunk is read at once: the session does not come again when the chunk was of no bytes.
+  const size_t taken = phase_ == Phase::Chunk ? read_chunk(input, out) : 0;
+  return taken + read_lines(input.substr(taken), out);
 }
 
 size_t LmtpFront::read_lines(std::string_view input, DeliveryOutput& out) {
