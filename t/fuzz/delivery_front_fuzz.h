@@ -52,6 +52,8 @@ class DeliveryFrontSession {
   }
 
   const std::string& sent() const { return sent_; }
+  // It ended before everybody was answered: that depends on when answers come.
+  bool left_somebody() const { return over_ && !waiting_.empty(); }
   const std::string& log() const { return log_; }
 
  private:
@@ -190,7 +192,8 @@ inline int run_delivery_front(const DeliveryProtocol& protocol, const uint8_t* d
   for (size_t i = 0; i < input.size(); ++i) bytewise.arrive(input.substr(i, 1));
   whole.finish();
   bytewise.finish();
-  expect(whole.sent() == bytewise.sent(), "a front says the same however its input is cut");
+  const bool comparable = !whole.left_somebody() && !bytewise.left_somebody();
+  expect(!comparable || whole.sent() == bytewise.sent(), "a front says the same however its input is cut");
   expect(whole.log() == bytewise.log(), "a front wants the same however its input is cut");
   return 0;
 }
