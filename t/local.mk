@@ -22,6 +22,7 @@ include t/master/local.mk
 include t/net/local.mk
 include t/tls/local.mk
 include t/proxy/local.mk
+include t/delivery/local.mk
 include t/login/local.mk
 include t/state/local.mk
 include t/ctl/local.mk

@@ -1,4 +1,5 @@
 // Local logins: the userdb chain behind a passdb chain that accepted, and the order for the mail program.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include "auth/mail_starts.h"
@@ -196,12 +197,17 @@ TEST_F(Local, TemplatesAreCheckedAtLoad) {
 
 TEST(MailStarts, AnswersFindWhoAsked) {
   std::vector<StartMail> sent;
-  MailStarts starts([&](const StartMail& m) { sent.push_back(m); });
+  size_t descriptors = 0;
+  MailStarts starts([&](const StartMail& m, std::vector<Fd> with) {
+    sent.push_back(m);
+    descriptors += with.size();
+  });
   std::string told;
-  starts.start({}, [&](const MailStarted& s, Fd) { told += "a" + std::to_string(s.pid); });
-  starts.start({}, [&](const MailStarted& s, Fd) { told += "b" + std::to_string(s.pid); });
-  starts.start({}, [&](const MailStarted& s, Fd) { told += "c" + std::to_string(s.pid) + s.why; });
+  starts.start({}, {}, [&](const MailStarted& s, Fd) { told += "a" + std::to_string(s.pid); });
+  starts.start({}, Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)), [&](const MailStarted& s, Fd) { told += "b" + std::to_string(s.pid); });
+  starts.start({}, {}, [&](const MailStarted& s, Fd) { told += "c" + std::to_string(s.pid) + s.why; });
   ASSERT_EQ(sent.size(), 3u);
+  EXPECT_EQ(descriptors, 1u) << "a message goes with its order";
   starts.on(MailStarted{sent[1].id, 7, {}}, Fd());
   starts.on(MailStarted{sent[1].id, 8, {}}, Fd());
   starts.on(MailStarted{99, 9, {}}, Fd());

@@ -1,7 +1,9 @@
 // The auth process with real sockets: a login process on one side, workers on the other.
 #include "auth/service.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <map>
 
@@ -30,9 +32,10 @@ struct FakeLogin {
     order.push_back("challenge " + std::to_string(c.id) + " " + c.challenge);
     loop_.stop();
   }
-  void on(const AuthReply& r) {
+  void on(const AuthReply& r, std::span<Fd> descriptors) {
     order.push_back("reply " + std::to_string(r.id));
     replies[r.id] = r;
+    if (!descriptors.empty()) program = std::move(descriptors[0]);
     loop_.stop();
   }
 
@@ -46,6 +49,7 @@ struct FakeLogin {
   }
 
   Loop& loop_;
+  Fd program;  // came with a reply
   bool hello = false, lost = false;
   std::vector<std::string> order;
   std::map<uint64_t, AuthReply> replies;
@@ -139,6 +143,64 @@ class Service : public testing::Test {
   std::vector<std::unique_ptr<FakeWorker>> workers_;
   Timer guard_;
 };
+
+// LMTP-3: no password, no delay, and the message goes with the order for its program.
+TEST_F(Service, DeliversByTheMaster) {
+  ServiceSettings program;
+  program.protocol = program.name = "lmtp";
+  program.executable = "/bin/deliver %u";
+  conf_.services.push_back(program);
+  passdb("static", "nopassword=y");
+  DatabaseSettings users;
+  users.driver = "static";
+  users.args = "uid=5000 gid=5000";
+  conf_.userdbs.push_back(users);
+  std::vector<StartMail> orders;
+  std::string message;
+  MailStarts starts([&](const StartMail& order, std::vector<Fd> descriptors) {
+    orders.push_back(order);
+    char buffer[16];
+    ASSERT_EQ(descriptors.size(), 1u);
+    message.assign(buffer, static_cast<size_t>(::read(descriptors[0].get(), buffer, sizeof buffer)));
+  });
+  open();
+  service_->order_mail_from(starts);
+  UserLookup question;
+  question.id = 1;
+  question.user = "joe";
+  question.subject.service = "lmtp";
+  question.deliver = true;
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  ASSERT_EQ(::write(ends[1], "the mail", 8), 8);
+  ::close(ends[1]);
+  std::vector<Fd> descriptors;
+  descriptors.push_back(Fd(ends[0]));
+  login_->channel.send(question, std::move(descriptors));
+  run_until([&] { return orders.size() == 1; });
+  EXPECT_TRUE(orders[0].delivery);
+  EXPECT_EQ(orders[0].user, "joe");
+  EXPECT_EQ(message, "the mail");
+  EXPECT_TRUE(login_->replies.empty()) << "not before it runs";
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  ::close(ends[1]);
+  starts.on(MailStarted{orders[0].id, 77, {}, false}, Fd(ends[0]));
+  EXPECT_EQ(result(1), AuthResult::Ok);
+  EXPECT_TRUE(login_->replies[1].is_local);
+  EXPECT_EQ(login_->replies[1].mail_pid, 77u);
+  EXPECT_TRUE(static_cast<bool>(login_->program)) << "where its end will be told";
+}
+
+TEST_F(Service, ALookupThatFailsIsAnsweredAtOnce) {
+  passdb("passwd-file", "/nonexistent/users");
+  open();
+  UserLookup question;
+  question.id = 1;
+  question.user = "joe";
+  question.subject.service = "lmtp";
+  login_->channel.send(question);
+  EXPECT_EQ(result(1), AuthResult::Unavailable) << "the clock stands still";
+}
 
 TEST_F(Service, HelloAndReply) {
   passdb("static", "proxy=y host=10.0.0.1 nopassword=y");

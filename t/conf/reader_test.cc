@@ -21,7 +21,6 @@ TEST(Reader, TheSampleParses) {
   EXPECT_EQ(loaded.errors, Texts{});
   EXPECT_EQ(loaded.warnings, (Texts{
       fmt::format("x.conf:52: passdb 2.args: unused_key in {} is not used", data_file("postern-sql.conf.ext")),
-      "x.conf:2: protocols: protocol lmtp is not supported yet",
       "x.conf:45: auth_cache_size = \"16 M\": has no effect in this version"}));
 }
 

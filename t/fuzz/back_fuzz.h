@@ -5,6 +5,7 @@
 #define POSTERN_T_FUZZ_BACK_FUZZ_H
 
 #include <array>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -37,7 +38,7 @@ inline BackPlan back_plan(uint8_t a, uint8_t b) {
 
 class BackSession {
  public:
-  BackSession(const Protocol& protocol, uint8_t a, uint8_t b) : runner_(protocol.back.steps, back_plan(a, b), {200, 50}) {}
+  BackSession(std::span<const Step> steps, uint8_t a, uint8_t b) : runner_(steps, back_plan(a, b), {200, 50}) {}
 
   void arrive(std::string_view bytes) {
     buffer_ += bytes;
@@ -83,10 +84,10 @@ class BackSession {
   bool over_ = false, tls_ = false;
 };
 
-inline int run_back(const Protocol& protocol, const uint8_t* data, size_t size) {
+inline int run_back(std::span<const Step> steps, const uint8_t* data, size_t size) {
   if (size < 2) return 0;
   const std::string_view input(reinterpret_cast<const char*>(data) + 2, size - 2);
-  BackSession lines(protocol, data[0], data[1]), bytewise(protocol, data[0], data[1]);
+  BackSession lines(steps, data[0], data[1]), bytewise(steps, data[0], data[1]);
   for (size_t at = 0; at < input.size();) {
     const size_t end = std::min(input.find('\n', at), input.size() - 1) + 1;
     lines.arrive(input.substr(at, end - at));
@@ -95,6 +96,7 @@ inline int run_back(const Protocol& protocol, const uint8_t* data, size_t size) 
   expect(lines.log() == bytewise.log(), "a handshake is the same however its input is cut");
   return 0;
 }
+inline int run_back(const Protocol& protocol, const uint8_t* data, size_t size) { return run_back(protocol.back.steps, data, size); }
 
 }  // namespace postern::fuzz
 

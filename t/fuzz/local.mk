@@ -7,8 +7,12 @@ FUZZ_TARGETS = \
   %D%/admin_fuzz \
   %D%/auth_fuzz \
   %D%/conf_fuzz \
+  %D%/delivery_back_fuzz \
+  %D%/delivery_handshake_fuzz \
   %D%/imap_back_fuzz \
   %D%/imap_front_fuzz \
+  %D%/lmtp_front_fuzz \
+  %D%/mail_fuzz \
   %D%/messages_fuzz \
   %D%/pop3_back_fuzz \
   %D%/pop3_front_fuzz \
@@ -35,4 +39,4 @@ libreplay_a_CPPFLAGS = $(AM_CPPFLAGS) -DSOURCE_DIR='"$(abs_top_srcdir)"'
 check_PROGRAMS += $(FUZZ_TARGETS)
 TESTS += $(FUZZ_TARGETS)
 endif
-EXTRA_DIST += %D%/back_fuzz.h %D%/corpus %D%/corpus_from_dialogues %D%/expect.h %D%/front_fuzz.h
+EXTRA_DIST += %D%/back_fuzz.h %D%/corpus %D%/corpus_from_dialogues %D%/delivery_front_fuzz.h %D%/expect.h %D%/front_fuzz.h

@@ -67,7 +67,7 @@ void xclient(std::string_view input) {
   ForwardFacts facts;
   facts.remote = {x.facts.remote_ip.value_or(IpAddress()), x.facts.remote_port.value_or(0)};
   facts.forward = x.facts.forward;
-  const auto out = format_xclient(facts, x.own, offered_attributes("HELO PROTO LOGIN TIMEOUT ADDR FORWARD CLIENT-TRANSPORT"));
+  const auto out = format_xclient(XclientForm::Submission, facts, x.own, offered_attributes("HELO PROTO LOGIN TIMEOUT ADDR FORWARD CLIENT-TRANSPORT"));
   for (std::string_view command : split_words(out.text, "\r\n")) {
     expect(command.starts_with("XCLIENT ") && !has_control(command), "commands have no control bytes");
     const ParsedXclient again = parse_xclient(command.substr(8));

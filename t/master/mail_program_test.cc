@@ -88,7 +88,7 @@ struct Ran {
 };
 Ran run(const MailRules& r, const StartMail& o) {
   const Fd null(::open("/dev/null", O_WRONLY));
-  auto started = start_mail_program(r, o, null.get());
+  auto started = start_mail_program(r, o, -1, null.get());
   if (!started) return {"", started.error(), -1};
   Ran ran;
   ran.failure = read_all(started->failure.get());

@@ -62,7 +62,7 @@ struct ProxyLoginTest : testing::Test, ProxyLogin::Owner {
     plan.forward.forward = forward;
     route.source = user_source;
     route.preamble = preamble;
-    login = std::make_unique<ProxyLogin>(ProxyWorld{loop, backends, sources, pool}, kPop3, options, std::move(route), std::move(plan), *this);
+    login = std::make_unique<ProxyLogin>(ProxyWorld{loop, backends, sources, pool}, kPop3.back, options, std::move(route), std::move(plan), *this);
     login->start();
   }
   void serve_login(ScriptedBackend& b) {

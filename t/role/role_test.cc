@@ -315,7 +315,7 @@ TEST(Jail, NothingCanBeHadBack) {  // MASTER-42
 #if defined(HAVE_SECCOMP) && !defined(POSTERN_SANITIZED)
 TEST(Seccomp, LoginCannotOpenExecOrMakeCodeButCanWork) {
   EXPECT_EQ(in_child([] {
-              if (!harden_process() || !install_seccomp(Role::Login, false)) return 1;
+              if (!harden_process() || !install_seccomp(Role::Login, {})) return 1;
               if (::open("/etc/passwd", O_RDONLY) >= 0 || errno != EPERM) return 2;
               if (::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED) return 3;
               if (::fork() >= 0) return 4;
@@ -330,9 +330,29 @@ TEST(Seccomp, LoginCannotOpenExecOrMakeCodeButCanWork) {
             0);
 }
 
+// A file without a name in a folder that is open, and nothing that has one (LMTP-38).
+TEST(Seccomp, TemporaryFilesWhereTheyAreWanted) {
+  const Fd folder(::open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  EXPECT_EQ(in_child([&] {
+              if (!harden_process() || !install_seccomp(Role::Login, {.temporary_files = true})) return 1;
+              const Fd file(::openat(folder.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+              if (!file) return errno == EOPNOTSUPP ? 0 : 2;
+              if (::write(file.get(), "x", 1) != 1) return 3;
+              if (::openat(folder.get(), "postern-no-such", O_CREAT | O_RDWR | O_CLOEXEC, 0600) >= 0) return 4;
+              if (::openat(AT_FDCWD, "/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0) return 5;
+              return ::fork() >= 0 ? 6 : 0;
+            }),
+            0);
+  EXPECT_EQ(in_child([&] {
+              if (!harden_process() || !install_seccomp(Role::Login, {})) return 1;
+              return ::openat(folder.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) >= 0 ? 2 : 0;
+            }),
+            0);
+}
+
 TEST(Seccomp, PreparedParentsFork) {
   EXPECT_EQ(in_child([] {
-              if (!harden_process() || !install_seccomp(Role::Login, true)) return 1;
+              if (!harden_process() || !install_seccomp(Role::Login, {.forks = true})) return 1;
               return in_child([] { return 7; }) == 7 ? 0 : 2;
             }),
             0);

@@ -128,7 +128,22 @@ const std::map<std::string_view, SetKey> kFrontKeys{
     {"tls_active", [](Dialogue& d, const std::string& v) { d.facts.tls_active = is_yes(v); }},
     {"secured", [](Dialogue& d, const std::string& v) { d.facts.secured = is_yes(v); }},
     {"trusted", [](Dialogue& d, const std::string& v) { d.facts.trusted = is_yes(v); }},
+    // of delivery protocols
+    {"recipient_delimiter", [](Dialogue& d, const std::string& v) { d.settings.delivery.recipient_delimiter = v; }},
+    {"max_recipients", [](Dialogue& d, const std::string& v) { d.settings.delivery.max_recipients = static_cast<unsigned>(number(v)); }},
+    {"whitespace_before_path", [](Dialogue& d, const std::string& v) { d.settings.delivery.whitespace_before_path = is_yes(v); }},
+    {"mailbox_for_path", [](Dialogue& d, const std::string& v) { d.settings.delivery.mailbox_for_path = is_yes(v); }},
+    {"add_received", [](Dialogue& d, const std::string& v) { d.settings.delivery.add_received = is_yes(v); }},
+    {"address_header", [](Dialogue& d, const std::string& v) { d.settings.delivery.address_header = v; }},
+    {"verbose_replies", [](Dialogue& d, const std::string& v) { d.settings.delivery.verbose_replies = is_yes(v); }},
+    {"bodies", [](Dialogue& d, const std::string& v) { d.delivery.shows_bodies = is_yes(v); }},
 };
+
+void choose_backend(Dialogue& d, const std::string& name) {
+  if (d.delivery.protocol == nullptr) return;
+  for (const DeliveryBackend& backend : d.delivery.protocol->backends)
+    if (backend.name == name) d.delivery.backend = &backend, d.steps = backend.side.steps;
+}
 
 void set_tls_use(Dialogue& d, const std::string& value) {
   d.plan.tls = value == "starttls" ? TlsUse::StartTls : value == "implicit" ? TlsUse::Implicit : TlsUse::None;
@@ -166,14 +181,39 @@ const std::map<std::string_view, SetKey> kBackKeys{
     {"client_id", [](Dialogue& d, const std::string& v) { d.plan.forward.client_id = v; }},
     {"max_line", [](Dialogue& d, const std::string& v) { d.limits.line = number(v); }},
     {"max_lines", [](Dialogue& d, const std::string& v) { d.limits.lines = static_cast<unsigned>(number(v)); }},
+    {"backend", choose_backend},  // of a delivery protocol, by name
+};
+
+const std::map<std::string_view, SetKey> kDeliveryBackKeys{
+    {"backend", choose_backend},
+    {"can", [](Dialogue& d, const std::string& v) { (d.delivery.capabilities += v) += '\n'; }},  // a capability, may repeat
+    {"mail", [](Dialogue& d, const std::string& v) { d.delivery.mail = v; }},
+    {"sender", [](Dialogue& d, const std::string& v) { d.delivery.envelope.sender = v; }},
+    {"body", [](Dialogue& d, const std::string& v) { d.delivery.envelope.body = v; }},
+    {"size", [](Dialogue& d, const std::string& v) { d.delivery.envelope.size = number(v); }},
+    {"utf8", [](Dialogue& d, const std::string& v) { d.delivery.envelope.utf8 = is_yes(v); }},
+    {"ret", [](Dialogue& d, const std::string& v) { d.delivery.envelope.ret = v; }},
+    {"envid", [](Dialogue& d, const std::string& v) { d.delivery.envelope.envid = v; }},
+};
+
+// What may stand behind ===, and the settings of each kind.
+struct KindRow {
+  std::string_view word;
+  DialogueKind kind;
+  const std::map<std::string_view, SetKey>& keys;
+};
+const KindRow kKinds[] = {
+    {"front", DialogueKind::Front, kFrontKeys},
+    {"back", DialogueKind::Back, kBackKeys},
+    {"delivery-front", DialogueKind::DeliveryFront, kFrontKeys},
+    {"delivery-back", DialogueKind::DeliveryBack, kDeliveryBackKeys},
 };
 
 // --- files --------------------------------------------------------------------
 
 class FileParser {
  public:
-  FileParser(const fs::path& path, const Protocol& protocol) : path_(path) {
-    pattern_.protocol = &protocol;
+  FileParser(const fs::path& path, Dialogue pattern) : path_(path), pattern_(std::move(pattern)) {
     pattern_.settings.mechanisms = mechanisms("PLAIN+ LOGIN+");
   }
 
@@ -202,7 +242,7 @@ class FileParser {
 
   static bool is_script_line(const std::string& line) {
     if (line.size() < 2) return false;
-    const bool peer = std::string_view("CSBP").find(line[0]) != std::string_view::npos;
+    const bool peer = std::string_view("CSBPM").find(line[0]) != std::string_view::npos;
     if (peer) return line[1] == ':' || line[1] == '-';
     return std::string_view("!=?").find(line[0]) != std::string_view::npos && line[1] == ' ';
   }
@@ -211,10 +251,12 @@ class FileParser {
     const size_t blank = std::min(head.find(' '), head.size());
     out_.push_back(pattern_);
     Dialogue& dialogue = out_.back();
-    dialogue.is_front = head.substr(0, blank) == "front";
+    const auto row = std::find_if(std::begin(kKinds), std::end(kKinds), [&](const KindRow& r) { return r.word == head.substr(0, blank); });
+    if (row != std::end(kKinds)) dialogue.kind = row->kind;
     dialogue.title = head.substr(std::min(blank + 1, head.size()));
     dialogue.where = place();
-    if (!dialogue.is_front && head.substr(0, blank) != "back") complain("=== front or === back expected");
+    if (row == std::end(kKinds)) complain("a kind of dialogue expected behind ===");
+    if (dialogue.is_delivery() && dialogue.delivery.protocol == nullptr) complain("no delivery protocol");
     for (const std::string& line : file_settings_) apply(dialogue, line);
   }
 
@@ -226,14 +268,14 @@ class FileParser {
     out_.back().lines.push_back(std::move(parsed));
   }
 
-  // A file may set keys of both sides; a dialogue takes those of its own.
+  // A file may set keys of all kinds; a dialogue takes those of its own.
   void apply(Dialogue& dialogue, const std::string& line) {
     const size_t blank = std::min(line.find(' '), line.size());
     const std::string name = line.substr(0, blank);
-    const auto& mine = dialogue.is_front ? kFrontKeys : kBackKeys;
-    const auto& others = dialogue.is_front ? kBackKeys : kFrontKeys;
+    const auto& mine = kKinds[static_cast<size_t>(dialogue.kind)].keys;
     const auto found = mine.find(name);
-    if (found == mine.end() && others.find(name) == others.end()) return complain("unknown setting: " + name);
+    const bool known = std::any_of(std::begin(kKinds), std::end(kKinds), [&](const KindRow& r) { return r.keys.contains(name); });
+    if (!known) return complain("unknown setting: " + name);
     std::string error;
     const std::string value = unescape(line.substr(std::min(blank + 1, line.size())), error);
     if (!error.empty()) complain(error);
@@ -279,7 +321,9 @@ std::string unescape(std::string_view text, std::string& error) {
   return out;
 }
 
-std::vector<Dialogue> load_dialogues(const std::string& folder, const Protocol& protocol) {
+namespace {
+
+std::vector<Dialogue> load(const std::string& folder, const Dialogue& pattern) {
   std::vector<fs::path> files;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(dialogue_folder() / folder, error))
@@ -288,8 +332,24 @@ std::vector<Dialogue> load_dialogues(const std::string& folder, const Protocol& 
   std::sort(files.begin(), files.end());
   std::vector<Dialogue> out;
   for (const fs::path& file : files)
-    for (Dialogue& dialogue : FileParser(file, protocol).parse()) out.push_back(std::move(dialogue));
+    for (Dialogue& dialogue : FileParser(file, pattern).parse()) out.push_back(std::move(dialogue));
   return out;
+}
+
+}  // namespace
+
+std::vector<Dialogue> load_dialogues(const std::string& folder, const Protocol& protocol) {
+  Dialogue pattern;
+  pattern.protocol = &protocol;
+  pattern.steps = protocol.back.steps;
+  return load(folder, pattern);
+}
+
+std::vector<Dialogue> load_dialogues(const std::string& folder, const DeliveryProtocol& protocol) {
+  Dialogue pattern;
+  pattern.delivery.protocol = &protocol;
+  choose_backend(pattern, std::string(protocol.backends.front().name));
+  return load(folder, pattern);
 }
 
 std::string dialogue_name(const testing::TestParamInfo<Dialogue>& info) {

@@ -34,6 +34,20 @@
 //   ! accepted LINE   ! capabilities LIST   ! failed CLASS LOG-TEXT   ! reply TEXT, ! reply+code, ! reply+always
 //   = tls             ? state WORDS         ? waiting WORD
 //
+// Delivery protocols have three kinds: back (the handshake; setting `backend NAME` chooses one), and
+//
+// delivery-front    a client hands over mail. M: and M- are bytes of the message, as the core passes them on.
+//   ! begin <SENDER> [NAME=VALUE ...]  ! add N <ADDRESS> user=USER [NAME=VALUE ...]   ! message   ! end   ! drop
+//   = recipient N OUTCOME              = delivered N OUTCOME
+//   ? waits yes|no    ? trace HEADER   ? local HEADER (for the recipient named last)
+// delivery-back     a transaction with a backend
+//   = add N <ADDRESS> [as=ADDRESS] [orcpt=X] [notify=X] [forward.NAME=X]
+//   = message         the message of setting `mail` is complete      = sent    it is out: P: has it as it goes over the wire
+//   = fail OUTCOME    ! send, ! giveup   ! outcome N OUTCOME
+//   ? waiting WORDS   ? farewell WORDS
+// An OUTCOME is an OutcomeKind and its text ("UserUnknown", "ProxyFailed Connect TEXT"), or "reply CODE [ENHANCED] TEXT[\n...]".
+// What the world tells is part of what is compared: outputs stand before it or behind it.
+//
 // Texts may have \r \n \t \0 \s (blank) \\ \xNN, \{12*text} for repetition and \b{text} for base64 of text.
 #ifndef POSTERN_T_SUPPORT_DIALOGUE_H
 #define POSTERN_T_SUPPORT_DIALOGUE_H
@@ -41,36 +55,52 @@
 #include <gtest/gtest.h>
 
 #include <iosfwd>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "proto/delivery.h"
 #include "proto/protocol.h"
 
 namespace postern::test {
 
 struct DialogueLine {
-  char kind = 0;          // one of C S B P ! = ?
+  char kind = 0;          // one of C S B P M ! = ?
   bool whole = true;      // CRLF follows
   std::string text;
   int number = 0;
 };
 
+enum class DialogueKind : uint8_t { Front, Back, DeliveryFront, DeliveryBack };
+
 struct Dialogue {
   std::string title, where;   // "pop3/capa.txt:12"
-  bool is_front = true;
+  DialogueKind kind = DialogueKind::Front;
   std::vector<DialogueLine> lines;
   FrontSettings settings;
   ConnectionFacts facts;
   BackPlan plan;
   ScriptRunner::Limits limits;
   const Protocol* protocol = nullptr;
+  std::span<const Step> steps;  // Back
+  struct {
+    const DeliveryProtocol* protocol = nullptr;
+    const DeliveryBackend* backend = nullptr;
+    Envelope envelope;
+    std::string capabilities;  // a line each
+    std::string mail;
+    bool shows_bodies = true;  // else M lines are left out: of a message that is too large it depends on the cut how much is passed on
+  } delivery;
   std::string error;  // why it cannot be run
+
+  bool is_delivery() const { return kind == DialogueKind::DeliveryFront || kind == DialogueKind::DeliveryBack; }
 };
 void PrintTo(const Dialogue& dialogue, std::ostream* out);
 
 // Every dialogue of t/dialogue/<folder>; a file that cannot be read gives one with `error`.
 // $DIALOGUE_DIR wins over the folder of the sources.
 std::vector<Dialogue> load_dialogues(const std::string& folder, const Protocol& protocol);
+std::vector<Dialogue> load_dialogues(const std::string& folder, const DeliveryProtocol& protocol);
 
 // Runs it in all ways and reports differences as test failures.
 void check_at_every_cut(const Dialogue& dialogue);

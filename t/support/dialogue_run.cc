@@ -1,82 +1,12 @@
 #include <array>
-#include <map>
-#include <set>
 #include <utility>
 
 #include "base/text.h"
-#include "support/dialogue.h"
+#include "support/dialogue_subject.h"
 
 namespace postern::test {
 
 namespace {
-
-// --- what happened ------------------------------------------------------------
-
-// Actions in order. What is sent in pieces is one stream, so that a cut does not show.
-class ActionLog {
- public:
-  void stream(char kind, std::string_view bytes) {
-    if (bytes.empty()) return;
-    if (entries_.empty() || entries_.back().first != kind) entries_.emplace_back(kind, std::string());
-    entries_.back().second += bytes;
-  }
-  void action(std::string text) { entries_.emplace_back('!', std::move(text)); }
-  void state(std::string text) { entries_.emplace_back('?', std::move(text)); }
-  void note(std::string text) { notes_.push_back(std::move(text)); }
-  void undo(std::string_view action) {
-    if (!entries_.empty() && entries_.back().first == '!' && entries_.back().second == action) entries_.pop_back();
-  }
-
-  std::vector<std::string> lines() const {
-    std::vector<std::string> out;
-    for (const auto& [kind, text] : entries_) {
-      if (kind == '!' || kind == '?')
-        out.push_back(std::string(1, kind) + " " + printable(text, text.size()));
-      else
-        split(kind, text, out);
-    }
-    for (const std::string& note : notes_) out.push_back("! note " + printable(note, note.size()));
-    return out;
-  }
-
- private:
-  static void split(char kind, std::string_view text, std::vector<std::string>& out) {
-    while (!text.empty()) {
-      const size_t end = text.find("\r\n");
-      const bool whole = end != std::string_view::npos;
-      const std::string_view line = text.substr(0, end);
-      out.push_back(std::string(1, kind) + (whole ? ": " : "- ") + printable(line, line.size()));
-      text.remove_prefix(whole ? end + 2 : text.size());
-    }
-  }
-
-  std::vector<std::pair<char, std::string>> entries_;
-  std::vector<std::string> notes_;
-};
-
-// --- the two kinds of cores ---------------------------------------------------
-
-enum class Mood { Reading, AwaitsAnswer, AwaitsTls, Over, Gone };  // Gone: what is left does not matter
-
-class Subject {
- public:
-  virtual ~Subject() = default;
-  virtual size_t feed(std::string_view input) = 0;
-  // Takes an = line; false when it is not known.
-  virtual bool tell(std::string_view word, const std::string& rest) = 0;
-  virtual std::string state(std::string_view word) const = 0;
-  virtual bool reads_before_tls() const { return false; }
-  Mood mood() const { return mood_; }
-  ActionLog log;
-
- protected:
-  Mood mood_ = Mood::Reading;
-};
-
-std::pair<std::string, std::string> first_word(std::string_view text) {
-  const size_t blank = std::min(text.find(' '), text.size());
-  return {std::string(text.substr(0, blank)), std::string(text.substr(std::min(blank + 1, text.size())))};
-}
 
 constexpr std::array<std::string_view, static_cast<size_t>(AnswerKind::kCount)> kAnswerNames{
     "Challenge",    "BackendAccepted", "LocalAccepted",      "AuthFailed",           "AuthzFailed",
@@ -86,32 +16,7 @@ constexpr std::array<std::string_view, static_cast<size_t>(AnswerKind::kCount)> 
 constexpr std::array<std::string_view, static_cast<size_t>(FailureClass::kCount)> kClassNames{
     "Auth", "AuthTempFail", "Connect", "Protocol", "Remote", "RemoteConfig", "RemoteRefusal", "Internal", "InternalConfig"};
 
-const std::map<std::string_view, Parting> kPartings{{"goodbye", Parting::Idle},
-                                                    {"shutdown", Parting::ShuttingDown},
-                                                    {"crowded", Parting::Crowded},
-                                                    {"unavailable", Parting::Unavailable}};
-
 std::string quoted_if_empty(std::string_view text) { return text.empty() ? "\"\"" : std::string(text); }
-
-std::string describe(const ForwardedFacts& facts) {
-  std::string out = "forwarded";
-  const auto add = [&out](std::string_view name, const auto& value, const auto& show) {
-    if (value) out += " " + std::string(name) + "=" + show(*value);
-  };
-  const auto ip = [](const IpAddress& v) { return v.text(); };
-  const auto number = [](uint32_t v) { return std::to_string(v); };
-  const auto text = [](const std::string& v) { return v; };
-  add("remote_ip", facts.remote_ip, ip);
-  add("remote_port", facts.remote_port, number);
-  add("local_ip", facts.local_ip, ip);
-  add("local_port", facts.local_port, number);
-  add("ttl", facts.ttl, number);
-  add("session", facts.session, text);
-  add("local_name", facts.local_name, text);
-  for (const auto& [name, value] : facts.forward) out += " forward." + name + "=" + value;
-  if (!facts.client_id.empty()) out += " client_id=" + facts.client_id;
-  return out;
-}
 
 class FrontSubject : public Subject {
  public:
@@ -138,11 +43,11 @@ class FrontSubject : public Subject {
     } else if (word == "tls") {
       begin_tls(out);
     } else if (word == "facts") {
-      set_facts(rest);
+      front_->set_facts(facts_ = facts_from(rest));
     } else if (word == "notice") {
       front_->notice(rest, out);
-    } else if (const auto parting = kPartings.find(word); parting != kPartings.end()) {
-      front_->goodbye(rest, parting->second, out);
+    } else if (const auto parting = parting_named(word)) {
+      front_->goodbye(rest, *parting, out);
       mood_ = Mood::Gone;
     } else {
       return false;
@@ -153,9 +58,7 @@ class FrontSubject : public Subject {
 
   std::string state(std::string_view word) const override {
     if (word == "asked_capabilities") return front_->asked_capabilities() ? "yes" : "no";
-    std::string told;
-    for (const auto& [name, value] : front_->told_to_back()) told += (told.empty() ? "" : " ") + name + "=" + value;
-    return word == "to_back" ? told : "unknown";
+    return word == "to_back" ? describe(front_->told_to_back()) : "unknown";
   }
 
  private:
@@ -188,13 +91,6 @@ class FrontSubject : public Subject {
     front_->set_facts(facts_);
     front_->on_tls(out);
     mood_ = Mood::Reading;
-  }
-
-  void set_facts(const std::string& rest) {
-    const auto words = split_words(rest);
-    const std::set<std::string_view> on(words.begin(), words.end());
-    facts_ = {on.contains("tls_available"), on.contains("tls_active"), on.contains("secured"), on.contains("trusted")};
-    front_->set_facts(facts_);
   }
 
   void record(FrontOutput& out) {
@@ -230,7 +126,7 @@ class FrontSubject : public Subject {
 class BackSubject : public Subject {
  public:
   explicit BackSubject(const Dialogue& dialogue)
-      : runner_(dialogue.protocol->back.steps, dialogue.plan, dialogue.limits) {}
+      : runner_(dialogue.steps, dialogue.plan, dialogue.limits) {}
 
   size_t feed(std::string_view input) override {
     ScriptOutput out;
@@ -264,7 +160,7 @@ class BackSubject : public Subject {
   }
 
   void accepted(const BackendReply& reply) {
-    log.action("accepted " + reply.line);
+    log.action(reply.line.empty() ? "accepted" : "accepted " + reply.line);
     if (!reply.capabilities.empty()) log.action("capabilities " + reply.capabilities);
     mood_ = Mood::Over;
   }
@@ -281,9 +177,15 @@ class BackSubject : public Subject {
   ScriptRunner runner_;
 };
 
+template <class T>
+std::unique_ptr<Subject> make(const Dialogue& dialogue) {
+  return std::make_unique<T>(dialogue);
+}
+
 std::unique_ptr<Subject> make_subject(const Dialogue& dialogue) {
-  if (dialogue.is_front) return std::make_unique<FrontSubject>(dialogue);
-  return std::make_unique<BackSubject>(dialogue);
+  using Make = std::unique_ptr<Subject> (*)(const Dialogue&);
+  static constexpr Make kMake[] = {make<FrontSubject>, make<BackSubject>, make_delivery_front_subject, make_delivery_back_subject};  // as DialogueKind
+  return kMake[static_cast<size_t>(dialogue.kind)](dialogue);
 }
 
 // --- running ------------------------------------------------------------------
@@ -295,13 +197,16 @@ bool is_answer(const DialogueLine& line) {
   return line.kind == '=' && (line.text.starts_with("answer ") || line.text.starts_with("with "));
 }
 bool is_event(const DialogueLine& line) { return line.kind == '=' && !is_answer(line); }
+// Bytes may wait for it: they are not left over.
+bool is_waited_for(const DialogueLine& line) { return line.text.starts_with("recipient ") || line.text.starts_with("delivered "); }
 
 class Run {
  public:
-  explicit Run(const Dialogue& dialogue) : lines_(dialogue.lines), subject_(make_subject(dialogue)) {}
+  explicit Run(const Dialogue& dialogue) : lines_(dialogue.lines), shows_events_(dialogue.is_delivery()), subject_(make_subject(dialogue)) {}
 
   // Line by line, with the input in the log: replies come where the file says.
   ActionLog in_order() {
+    subject_->in_order = true;
     std::string block;
     for (const DialogueLine& line : lines_) {
       if (is_input(line)) {
@@ -362,10 +267,10 @@ class Run {
       }
       // A backend that goes on talking before TLS must be noticed; a client's bytes wait for the handshake.
       const bool reads = mood == Mood::Reading || (mood == Mood::AwaitsTls && subject_->reads_before_tls());
-      if (!reads || buffer_.empty()) return;
+      if (!reads || (buffer_.empty() && !subject_->goes_on())) return;
       const size_t taken = subject_->feed(buffer_);
       buffer_.erase(0, taken);
-      if (taken == 0 && subject_->mood() == mood) return;
+      if (taken == 0 && subject_->mood() == mood && !subject_->goes_on()) return;
     }
   }
 
@@ -383,15 +288,17 @@ class Run {
 
   void tell(const DialogueLine& line) {
     const auto [word, rest] = first_word(line.text);
-    if (is_event(line)) note_left();
+    if (is_event(line) && !is_waited_for(line)) note_left();
+    if (shows_events_) subject_->log.told(line.text);
     if (word == "tls") buffer_.clear();
     if (!subject_->tell(word, rest)) subject_->log.action("unknown event, line " + std::to_string(line.number));
-    if (limit_ == 0) pump();
+    if (limit_ == 0 || subject_->goes_on()) pump();
   }
 
   void look(const DialogueLine& line) {
     const auto [word, rest] = first_word(line.text);
-    subject_->log.state(word + " " + subject_->state(word));
+    const std::string state = subject_->state(word);
+    subject_->log.state(state.empty() ? word : word + " " + state);
   }
 
   void note_left() {
@@ -404,22 +311,37 @@ class Run {
   }
 
   const std::vector<DialogueLine>& lines_;
+  const bool shows_events_;
   std::unique_ptr<Subject> subject_;
   std::string buffer_;
   size_t next_answer_ = 0;
   size_t limit_ = 0;  // stays 0 in order: answers are then given where they stand
 };
 
+// With the whole input at once a backend may have refused a message before it was asked for.
+bool is_overtaken(const std::vector<DialogueLine>& lines, size_t at) {
+  for (++at; at < lines.size() && !is_event(lines[at]); ++at)
+    if (lines[at].kind == '!' && lines[at].text == "giveup") return true;
+  return false;
+}
+
 std::vector<std::string> expected(const Dialogue& dialogue, bool in_order) {
   ActionLog log;
-  for (const DialogueLine& line : dialogue.lines) {
+  for (size_t i = 0; i < dialogue.lines.size(); ++i) {
+    const DialogueLine& line = dialogue.lines[i];
     if (line.kind == '!' && line.text.starts_with("note "))
       log.note(line.text.substr(5));
+    else if (line.kind == '!' && !in_order && line.text.starts_with("outcome "))
+      log.note(line.text);
+    else if (line.kind == '!' && !in_order && line.text == "send" && is_overtaken(dialogue.lines, i))
+      continue;
     else if (line.kind == '!')
       log.action(line.text);
+    else if (line.kind == '=' && dialogue.is_delivery())
+      log.told(line.text);
     else if (line.kind == '?' && in_order)
       log.state(line.text);
-    else if (line.kind == 'S' || line.kind == 'P' || (in_order && is_input(line)))
+    else if (std::string_view("SPM").find(line.kind) != std::string_view::npos || (in_order && is_input(line)))
       log.stream(line.kind, bytes_of(line));
   }
   return log.lines();

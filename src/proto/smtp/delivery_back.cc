@@ -250,7 +250,10 @@ void Back::take_mail(const Command&, const Reply& reply, DeliveryBackOutput& out
 }
 
 void Back::take_recipient(const Command& command, const Reply& reply, DeliveryBackOutput& out) {
-  if (reply.kind() == 3) return bad_reply(reply, out);
+  if (reply.kind() == 3) {
+    waiting_.push_front(command);  // he is one of those who hear of it
+    return bad_reply(reply, out);
+  }
   const bool not_understood = reply.code == 501 || reply.code == 504 || reply.code == 555;
   if (not_understood && !mail_refused_ && !command.plain_text.empty())
     return this->command({Awaited::Recipient, command.number, command.plain_text}, out);

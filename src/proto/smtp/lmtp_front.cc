@@ -100,7 +100,7 @@ class LmtpFront final : public DeliveryFront, private Server<DeliveryOutput> {
   void xclient(std::string_view parameters, DeliveryOutput& out);
   void mail(std::string_view parameters, DeliveryOutput& out);
   void rcpt(std::string_view parameters, DeliveryOutput& out);
-  void refuse_rcpt(const Refusal& refusal, DeliveryOutput& out);
+  void refuse_in_turn(const Refusal& refusal, DeliveryOutput& out);
   void data(std::string_view parameters, DeliveryOutput& out);
   void bdat(std::string_view parameters, DeliveryOutput& out);
   void rset(std::string_view parameters, DeliveryOutput& out);
@@ -137,8 +137,9 @@ constexpr std::array<LmtpFront::Verb, LmtpFront::kVerbCount> LmtpFront::kVerbs{{
 
 size_t LmtpFront::feed(std::string_view input, DeliveryOutput& out) {
   if (phase_ == Phase::Data) return read_data(input, out);
-  if (phase_ == Phase::Chunk) return read_chunk(input, out);
-  return read_lines(input, out);
+  // What follows a chunk is read at once: the session does not come again when the chunk was of no bytes.
+  const size_t taken = phase_ == Phase::Chunk ? read_chunk(input, out) : 0;
+  return taken + read_lines(input.substr(taken), out);
 }
 
 size_t LmtpFront::read_lines(std::string_view input, DeliveryOutput& out) {
@@ -149,7 +150,7 @@ size_t LmtpFront::read_lines(std::string_view input, DeliveryOutput& out) {
     const Line line = cutter_.next(rest, command_limit(rest, settings_.max_line));
     if (line.status == Line::Status::TooLong) {
       taken += cutter_.skip(rest);
-      say(500, "5.5.2", "Line too long", out);
+      refuse_in_turn({500, "5.5.2", "Line too long"}, out);
       continue;
     }
     if (line.status == Line::Status::Incomplete || !may_run(line.text)) break;
@@ -312,20 +313,22 @@ void LmtpFront::rcpt(std::string_view parameters, DeliveryOutput& out) {
   Refusal refusal = parse_rcpt(parameters, rules(), transaction_->envelope, recipient);
   if (!refusal && transaction_->recipients.size() >= settings_.delivery.max_recipients)
     refusal = {452, "4.5.3", "Too many recipients"};  // LMTP-13
-  if (refusal) return refuse_rcpt(refusal, out);
+  if (refusal) return refuse_in_turn(refusal, out);
   recipient.number = static_cast<uint32_t>(transaction_->recipients.size());
   slots_.push_back({recipient.number, {}});
   transaction_->recipients.emplace_back().recipient = recipient;
   out.request = AddRecipient{std::move(recipient)};
 }
 
-// Those before it may not be answered yet.
-void LmtpFront::refuse_rcpt(const Refusal& refusal, DeliveryOutput& out) {
+// Recipients named before may not be answered yet.
+void LmtpFront::refuse_in_turn(const Refusal& refusal, DeliveryOutput& out) {
   DeliveryOutput said;
   say(refusal.code, refusal.enhanced, refusal.text, said);
-  slots_.push_back({std::nullopt, std::move(said.send)});
+  if (!over_) slots_.push_back({std::nullopt, std::move(said.send)});
   tell_slots(out);
-  if (over_) out.request = std::move(said.request);
+  if (!over_) return;
+  out.send += said.send;  // nobody waits for the others any more
+  out.request = std::move(said.request);
 }
 
 void LmtpFront::rset(std::string_view parameters, DeliveryOutput& out) {

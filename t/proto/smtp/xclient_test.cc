@@ -92,5 +92,21 @@ TEST(SmtpXclientCommands, HaveAtMost512Bytes) {
   EXPECT_LE(split.text.find('\n') + 1, 512u);
 }
 
+// LMTP-27
+TEST(SmtpXclientCommands, ToldToDeliveryBackends) {
+  const ProtocolFacts own{{"PROTO", "LMTP"}, {"HELO", "laptop"}, {"CLIENT-TRANSPORT", "TLS"}, {"TIMEOUT", "30"}, {"LOGIN", "joe"}};
+  const auto all = offered_attributes(
+      "ADDR PORT PROTO HELO LOGIN SESSION CLIENT-TRANSPORT TTL TIMEOUT DESTNAME DESTADDR DESTPORT FORWARD");
+  ForwardFacts facts = some_facts();
+  facts.local_name = "mx.example.org";
+  facts.forward = {{"foo", "x"}};  // goes with the recipient
+  EXPECT_EQ(format_xclient(XclientForm::Lmtp, facts, own, all).text,
+            "XCLIENT HELO=laptop PROTO=LMTP LOGIN=joe SESSION=sid CLIENT-TRANSPORT=TLS DESTNAME=mx.example.org TTL=4 TIMEOUT=30 PORT=1234 "
+            "ADDR=192.0.2.7 DESTPORT=587 DESTADDR=2001:db8::1\r\n");
+  EXPECT_TRUE(format_xclient(XclientForm::Smtp, facts, own, all).text.ends_with("DESTADDR=IPV6:2001:db8::1\r\n"));
+  EXPECT_EQ(format_xclient(XclientForm::Lmtp, some_facts(), {}, offered_attributes("HELO ADDR")).text, "XCLIENT ADDR=192.0.2.7\r\n");
+  EXPECT_EQ(format_xclient(XclientForm::Smtp, some_facts(), {}, offered_attributes("HELO")).count, 0u);
+}
+
 }  // namespace
 }  // namespace postern::smtp
