@@ -106,7 +106,7 @@ TEST_F(TransactionTest, RecipientsOfOneBackendShareAConnection) {  // LMTP-25
   server.finals = {"250 2.0.0 one\r\n", "552 5.2.2 full\r\n"};
   ASSERT_TRUE(deliver_to(3));
   EXPECT_EQ(server.connections, 1u);
-  EXPECT_EQ(server.commands, "LHLO mx.example.org|MAIL FROM:<a@b>|RCPT TO:<r0@d>|RCPT TO:<r1@d>|RCPT TO:<r2@d>|DATA|");
+  EXPECT_EQ(server.commands, "LHLO mx.example.org|MAIL FROM:<a@b>|RCPT TO:<r0@d>|RCPT TO:<r1@d>|RCPT TO:<r2@d>|DATA|QUIT|");
   EXPECT_EQ(server.message, "Received: x\r\nSubject: x\r\n\r\n.dot\r\n");
   EXPECT_EQ(show(finals[0]) + show(finals[1]) + show(finals[2]), "reply 250reply 552reply 250");
   EXPECT_EQ(transaction->place_of(1).host, "bk");
@@ -234,7 +234,7 @@ TEST_F(TransactionTest, NoAnswerToACommand) {  // LMTP-36
 TEST_F(TransactionTest, NoAnswerToTheMessage) {  // LMTP-36
   options.data_timeout = Milliseconds(30);
   MailServer silent(loop), good(loop);
-  silent.replies["end"] = "";
+  silent.replies["end"] = silent.replies["QUIT"] = "";
   add(0, route_to(silent.port));
   add(1, route_to(good.port));
   ASSERT_TRUE(name_all(2));

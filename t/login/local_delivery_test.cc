@@ -63,7 +63,9 @@ class LocalDeliveryTest : public testing::Test, public LocalDelivery::Owner {
     int ends[2];
     EXPECT_EQ(::pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
     const DeliveryEnd end{wait_status.value_or(0)};
-    if (wait_status) EXPECT_EQ(::write(ends[1], &end, sizeof end), static_cast<ssize_t>(sizeof end));
+    if (wait_status) {
+      EXPECT_EQ(::write(ends[1], &end, sizeof end), static_cast<ssize_t>(sizeof end));
+    }
     ::close(ends[1]);
     reply(AuthResult::Ok, Fd(ends[0]));
     return outcome();
@@ -75,7 +77,7 @@ class LocalDeliveryTest : public testing::Test, public LocalDelivery::Owner {
 
   TempDir dir_;
   Loop loop_;
-  AuthClient auth_{loop_, Milliseconds(60000), Milliseconds(60000)};
+  AuthClient auth_{loop_, Milliseconds(60000), Milliseconds(60000), Milliseconds(60000)};
   SpoolFolder folder_;
   Spool spool_;
   std::unique_ptr<Channel> far_;

@@ -61,6 +61,7 @@ std::string describe(const Outcome& outcome) {
   std::string out(kOutcomes[static_cast<size_t>(outcome.kind)]);
   if (outcome.kind == OutcomeKind::BackendReply) return out + " " + describe(outcome.reply);
   if (outcome.kind == OutcomeKind::ProxyFailed) out += " " + std::string(kTroubles[static_cast<size_t>(outcome.trouble)]);
+  if (outcome.redirect.port != 0) out += " to " + outcome.redirect.text();
   return outcome.text.empty() ? out : out + " " + outcome.text;
 }
 
@@ -210,7 +211,9 @@ class DeliveryBackSubject final : public Subject {
 
   std::string state(std::string_view word) const override {
     if (word == "waiting") return std::string(back_->waiting_for());
-    return word == "farewell" ? std::string(back_->farewell().substr(0, back_->farewell().find('\r'))) : "unknown";
+    if (word != "farewell") return "unknown";
+    const auto farewell = back_->farewell();
+    return !farewell ? "none" : farewell->empty() ? "said" : std::string(farewell->substr(0, farewell->find('\r')));
   }
 
  private:
@@ -242,7 +245,7 @@ class DeliveryBackSubject final : public Subject {
   void send_mail(DeliveryBackOutput& out) {
     BodyState state;
     for (size_t at = 0; at < mail_.size(); at += 3) back_->encode(std::string_view(mail_).substr(at, 3), state, out.send);
-    out.send += back_->finish(state);
+    back_->finish(state, out.send);
     back_->message_sent();
   }
 

@@ -272,7 +272,8 @@ void Back::take_data(const Command&, const Reply& reply, DeliveryBackOutput& out
 }
 
 void Back::take_end(const Command& command, const Reply& reply, DeliveryBackOutput& out) {
-  if (reply.kind() == 3 || (reply.kind() == 2 && state_ != State::Sent)) {
+  // The answer to QUIT is nobody's success, whatever became of the one before it.
+  if (reply.kind() == 3 || reply.code == 221 || (reply.kind() == 2 && state_ != State::Sent)) {
     waiting_.push_front(command);
     return bad_reply(reply, out);
   }
