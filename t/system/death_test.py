@@ -3,7 +3,7 @@
 import os, signal, sqlite3, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-import clients, daemon, dovecot, tap, traffic, world
+import daemon, dovecot, tap, traffic, world
 from clients import Imap, Pop3, session
 from daemon import PASSWORD
 from tap import contains, expect, test, until

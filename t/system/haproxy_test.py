@@ -3,9 +3,8 @@
 import os, socket, struct, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-import clients, daemon, stub, tap, world
+import daemon, stub, tap, world
 from clients import Imap, Line, Pop3
-from daemon import PASSWORD
 from tap import contains, expect, test
 
 V1 = b"PROXY TCP4 192.0.2.7 192.0.2.1 50000 143\r\n"

@@ -3,7 +3,7 @@
 import os, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-import clients, daemon, stub, tap, world
+import daemon, stub, tap, world
 from clients import Imap, Line, Pop3, session
 from daemon import PASSWORD
 from stub import endless, says, wait_for_close

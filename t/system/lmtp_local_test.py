@@ -125,6 +125,22 @@ def deliveries_to_one_user_at_once():
 
 
 @test
+def proxy_maybe_of_this_host_and_of_another():
+    """AUC-22: the host is this one when its address and port are where the client came in."""
+    local = host("maybe", world.write("deliver", SCRIPT, 0o755) + " %{sender} %{recipient}")
+    server = Server()
+    here = [local_user(None, "proxy_maybe=y", "host=" + where) for where in ("127.0.0.1", "localhost", "127.0.0.1 port=%d" % local.lmtp)]
+    there = [user(["proxy_maybe=y", "host=" + where, "port=%d" % server.port, "protocol=lmtp"]) for where in ("127.0.0.1", "localhost")]
+    recipients = [here[0], there[0], here[1], there[1], here[2]]
+    for reply, recipient in zip(delivered(recipients, client=connect(local)), recipients):
+        saved(reply, recipient)
+    expect([os.path.exists(world.path("homes", r.split("@")[0], "mail")) for r in here] == [True] * 3, "all that are here")
+    told = [line for line in server.lines() if line.startswith("RCPT TO:")]
+    expect(len(told) == 2 and all(r in " ".join(told) for r in there), told)
+    local.stop()
+
+
+@test
 def dovecot_lda_stores_mail():
     if not os.path.exists(LDA):
         raise Skip("no " + LDA)

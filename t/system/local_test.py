@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Users of this host: Debian's Dovecot mail programs behind the installed daemon, all kinds of userdb, and referrals."""
-import imaplib, os, poplib, pwd, sqlite3, sys
+import imaplib, os, poplib, sqlite3, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-import clients, daemon, dovecot, mailhost, tap, world
+import daemon, dovecot, mailhost, tap, world
 from clients import Imap, Pop3
 from daemon import PASSWORD
 from tap import contains, expect, test, until

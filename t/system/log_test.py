@@ -4,7 +4,7 @@ import json, os, re, signal, subprocess, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import daemon, stub, tap, world
-from clients import Imap, session
+from clients import session
 from tap import Skip, expect, test, until
 
 mounted = []

@@ -4,8 +4,8 @@ import os, pwd, shutil, subprocess, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import daemon, stub, tap, world
-from clients import Imap, session
-from tap import Skip, expect, test, until
+from clients import session
+from tap import Skip, expect, test
 
 proxy = None
 

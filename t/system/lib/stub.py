@@ -1,8 +1,6 @@
 """Backends that misbehave: a thread per connection runs what the test wants."""
 import socket, threading
 
-import world
-
 
 class Stub:
     """Calls `talk(connection)` for each connection; keeps what `talk` returns in `seen`."""
