@@ -134,6 +134,8 @@ std::string_view nearest(std::string_view given, const std::vector<std::string_v
   std::string_view best;
   size_t distance = std::max<size_t>(2, given.size() / 3) + 1;
   for (std::string_view candidate : known) {
+    const size_t longer = std::max(given.size(), candidate.size()), shorter = std::min(given.size(), candidate.size());
+    if (longer - shorter >= distance) continue;  // each byte more is an edit
     const size_t d = edit_distance(given, candidate);
     if (d < distance) {
       distance = d;
