@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <utility>
 
 #include "base/text.h"
@@ -190,6 +192,8 @@ std::unique_ptr<Subject> make_subject(const Dialogue& dialogue) {
 
 // --- running ------------------------------------------------------------------
 
+constexpr size_t kNever = SIZE_MAX;  // an offset that no input has
+
 bool is_input(const DialogueLine& line) { return line.kind == 'C' || line.kind == 'B'; }
 std::string bytes_of(const DialogueLine& line) { return line.text + (line.whole ? "\r\n" : ""); }
 // Answers are given when the core asks; other events happen at their place in the input.
@@ -222,9 +226,9 @@ class Run {
     return finish();
   }
 
-  // Input as far ahead as the core lets it come, cut where `is_cut(offset)` says. A backend hears us before it answers.
-  template <class IsCut>
-  ActionLog cut(IsCut is_cut) {
+  // Input as far ahead as the core lets it come, cut in front of byte `next` and every `step` bytes behind. A backend hears us
+  // before it answers.
+  ActionLog cut(size_t next, size_t step) {
     size_t offset = 0;
     std::string piece;
     find_limit(0);
@@ -236,10 +240,16 @@ class Run {
       }
       if (lines_[i].kind == 'P') arrive(piece);
       if (!is_input(lines_[i])) continue;
-      for (char c : bytes_of(lines_[i])) {
-        if (offset > 0 && is_cut(offset)) arrive(piece);
-        piece += c;
-        ++offset;
+      const std::string bytes = bytes_of(lines_[i]);
+      for (size_t done = 0; done < bytes.size();) {
+        if (offset == next) {
+          arrive(piece);
+          next = step < kNever - next ? next + step : kNever;
+        }
+        const size_t n = std::min(bytes.size() - done, next - offset);
+        piece.append(bytes, done, n);
+        done += n;
+        offset += n;
       }
     }
     arrive(piece);
@@ -347,21 +357,6 @@ std::vector<std::string> expected(const Dialogue& dialogue, bool in_order) {
   return log.lines();
 }
 
-std::string input_of(const Dialogue& dialogue) {
-  std::string out;
-  for (const DialogueLine& line : dialogue.lines)
-    if (is_input(line)) out += bytes_of(line);
-  return out;
-}
-
-// Within a long filler, of a byte or of base64, a cut is like those beside it: a few of them will do.
-bool is_worth_a_cut(std::string_view input, size_t at) {
-  constexpr size_t kAround = 32, kPeriod = 4;
-  if (at < kAround || at + kAround > input.size() || at % 61 == 0) return true;
-  const std::string_view around = input.substr(at - kAround, 2 * kAround);
-  return around.substr(kPeriod) != around.substr(0, around.size() - kPeriod);
-}
-
 }  // namespace
 
 void check_at_every_cut(const Dialogue& dialogue) {
@@ -369,13 +364,11 @@ void check_at_every_cut(const Dialogue& dialogue) {
   SCOPED_TRACE(dialogue.where);
   ASSERT_EQ(expected(dialogue, true), Run(dialogue).in_order().lines()) << "line by line";
   const std::vector<std::string> wanted = expected(dialogue, false);
-  ASSERT_EQ(wanted, Run(dialogue).cut([](size_t) { return false; }).lines()) << "whole";
-  ASSERT_EQ(wanted, Run(dialogue).cut([](size_t) { return true; }).lines()) << "byte by byte";
-  const std::string input = input_of(dialogue);
-  for (size_t at = 1; at < input.size(); ++at)
-    if (is_worth_a_cut(input, at)) {
-      ASSERT_EQ(wanted, Run(dialogue).cut([at](size_t offset) { return offset == at; }).lines()) << "cut at " << at;
-    }
+  ASSERT_EQ(wanted, Run(dialogue).cut(kNever, kNever).lines()) << "whole";
+  ASSERT_EQ(wanted, Run(dialogue).cut(1, 1).lines()) << "byte by byte";
+  size_t size = 0;
+  for (const DialogueLine& line : dialogue.lines) size += is_input(line) ? bytes_of(line).size() : 0;
+  for (size_t at = 1; at < size; ++at) ASSERT_EQ(wanted, Run(dialogue).cut(at, kNever).lines()) << "cut at " << at;
 }
 
 }  // namespace postern::test
