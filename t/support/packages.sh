@@ -3,10 +3,12 @@
 # Sourced by the README's commands: brings in Debian and Ubuntu packages, without a question.
 
 BUILD_PACKAGES="g++ make autoconf automake pkg-config libevent-dev libssl-dev libconfig++-dev libfmt-dev libcrypt-dev
-  libgsasl-dev libsodium-dev libsoci-dev libboost-dev libsqlite3-dev libseccomp-dev nlohmann-json3-dev"
+  libgsasl-dev libsodium-dev libsoci-dev libboost-dev libsqlite3-dev libseccomp-dev nlohmann-json3-dev
+  default-libmysqlclient-dev libpq-dev libldap-dev libpam0g-dev libhiredis-dev libcurl4-openssl-dev libjwt-dev"
 SERVER_PACKAGES="dovecot-core dovecot-imapd dovecot-pop3d openssl curl python3 procps"
 TEST_PACKAGES="libgtest-dev alpine mutt mandoc util-linux fetchmail isync getmail6 fail2ban
-  dovecot-lmtpd dovecot-managesieved dovecot-sieve dovecot-submissiond sieve-connect postfix swaks libnet-ssleay-perl msmtp"
+  dovecot-lmtpd dovecot-managesieved dovecot-sieve dovecot-submissiond sieve-connect postfix swaks libnet-ssleay-perl msmtp
+  python3-cryptography mariadb-server postgresql slapd ldap-utils redis-server libpam-pwdfile krb5-kdc krb5-admin-server krb5-user libsasl2-modules-gssapi-mit"
 CYRUS_PACKAGES="cyrus-common cyrus-imapd cyrus-pop3d sasl2-bin"
 
 say() { printf '\n== %s\n' "$*"; }
@@ -34,14 +36,25 @@ units_of() {
     dovecot-core) echo dovecot.service dovecot.socket ;;
     fail2ban) echo fail2ban.service ;;
     postfix) echo postfix.service ;;
+    mariadb-server) echo mariadb.service ;;
+    postgresql) echo postgresql.service ;;
+    slapd) echo slapd.service ;;
+    redis-server) echo redis-server.service ;;
+    krb5-kdc) echo krb5-kdc.service ;;
+    krb5-admin-server) echo krb5-admin-server.service ;;
   esac
 }
 
-# Answers to what packages would ask, before they come: a Postfix without a configuration does not start.
+# Answers to what packages would ask, before they come: a Postfix without a configuration does not start, slapd would make a
+# directory of its own.
 preseed() {
-  case " $* " in
-    *" postfix "*) echo "postfix postfix/main_mailer_type select No configuration" | as_root debconf-set-selections ;;
-  esac
+  for package in "$@"; do
+    case $package in
+      postfix) echo "postfix postfix/main_mailer_type select No configuration" ;;
+      slapd) echo "slapd slapd/no_configuration boolean true" ;;
+      krb5-*) echo "krb5-config krb5-config/add_servers boolean false" ;;
+    esac
+  done | as_root debconf-set-selections
 }
 
 # Installs what is missing. What comes new is only a tool here: it is not left running as a service.
