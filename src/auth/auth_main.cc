@@ -1,6 +1,9 @@
 // postern-auth: who is this user, and where does he belong.
+#include "auth/async_databases.h"
 #include "auth/service.h"
 #include "base/log.h"
+#include "config.h"
+#include "net/http_client.h"
 #include "role/role.h"
 
 namespace postern {
@@ -55,6 +58,13 @@ int auth_main(int argc, char** argv) {
   if (!settings) fatal(kExitConfig, settings.error());
   const SystemClock clock;
   Resolver resolver(role.loop());
+#ifdef HAVE_CURL
+  HttpClient http(role.loop());
+  const AsyncWorld world{role.loop(), &http};
+#else
+  const AsyncWorld world{role.loop(), nullptr};
+#endif
+  if (const Status opened = open_async_databases(role.boot().configuration, world, *settings); !opened) fatal(kExitConfig, opened.error());
   AuthMain* main = nullptr;
   WorkerPool workers(role.loop(), {.workers = settings->max_workers},
                      [&](uint32_t waiting) { role.control().send(NeedWorker{waiting}); });

@@ -1,7 +1,8 @@
-// Databases of users: one interface, a driver per file (AUTH-15 to AUTH-17).
+// Databases of users: one interface, a driver per file (AUTH-15 to AUTH-25).
 #ifndef POSTERN_AUTH_DB_H
 #define POSTERN_AUTH_DB_H
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,8 @@ struct DbRow {
   std::optional<SecretString> password;  // as stored; none: NULL
   bool password_literal = false;         // a '{' in it means nothing (password_noscheme)
   FieldList fields;                      // in the database's order, suffixes included; never password
+  PasswordCheck check = PasswordCheck::None;  // what a database that checks passwords itself says of this one
+  std::string refusal;                   // what a client is told as a challenge before the failure itself (RFC 7628 section 3.2.2)
 
   static DbRow broken(std::string why) {
     DbRow row;
@@ -54,20 +57,32 @@ struct DriverTraits {
   std::string default_scheme;
   std::vector<VariableUse> uses;  // blocking drivers: what WorkerLookup must carry
   bool prefetch = false;          // no database: the row is what the passdb had as userdb_*
+  bool verifies = false;          // is given the client's password and answers with a PasswordCheck; has none to give away
 };
 
 class Database {
  public:
   virtual ~Database() = default;
-  // Never throws. May block in an auth-worker only.
-  virtual DbRow lookup(const Variables& variables) = 0;
+  // Never throws. May block in an auth-worker only. `password`: to be checked by a database whose traits say that it
+  // verifies; null: only who the user is, his password is known to be right, or there is none.
+  virtual DbRow lookup(const Variables& variables, const SecretString* password) = 0;
+};
+
+// A database that answers later: it waits for a socket in auth's loop.
+class AsyncDatabase {
+ public:
+  using Done = std::function<void(DbRow)>;
+  virtual ~AsyncDatabase() = default;
+  // `variables` and `password` (as above) are used before it returns; `done` is called once, never before it returned.
+  virtual void lookup(const Variables& variables, const SecretString* password, Done done) = 0;
 };
 
 struct Driver {
   std::string_view name;
   // Checks the whole block; the Error names setting and place in it, without the block's own name.
   Result<DriverTraits> (*describe)(const DatabaseSettings& settings, DbKind kind);
-  // Null: look-ups block, they run in an auth-worker, which has its own table (worker.cc), or there are none.
+  // Null: look-ups block, they run in an auth-worker, which has its own table (worker.cc); or auth has them answered later
+  // (async_databases.cc); or there are none.
   Result<std::unique_ptr<Database>> (*open)(const DatabaseSettings& settings, DbKind kind);
 };
 const Driver* find_driver(std::string_view name, DbKind kind = DbKind::Passdb);

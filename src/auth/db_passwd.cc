@@ -35,7 +35,7 @@ class PasswdDatabase final : public Database {
  public:
   explicit PasswdDatabase(Template name) : name_(std::move(name)) {}
 
-  DbRow lookup(const Variables& variables) override {
+  DbRow lookup(const Variables& variables, const SecretString*) override {
     const std::string name = name_.expand(variables);
     if (name.empty() || name.find('\0') != std::string::npos) return DbRow::not_found();
     passwd entry{}, *found = nullptr;

@@ -111,7 +111,7 @@ class PasswdFileDatabase final : public Database {
  public:
   PasswdFileDatabase(Arguments arguments, DbKind kind) : arguments_(std::move(arguments)), kind_(kind) {}
 
-  DbRow lookup(const Variables& variables) override {
+  DbRow lookup(const Variables& variables, const SecretString*) override {
     PasswdFile* file = file_for(variables);
     if (file == nullptr) return DbRow::not_found();
     const PasswdFile::State state = file->refresh();

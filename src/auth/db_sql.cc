@@ -105,7 +105,7 @@ class SqlDatabase final : public Database {
  public:
   SqlDatabase(SqlPlan plan, DbKind kind, const Backend& backend) : plan_(std::move(plan)), kind_(kind), backend_(backend) {}
 
-  DbRow lookup(const Variables& variables) override {
+  DbRow lookup(const Variables& variables, const SecretString*) override {
     std::vector<std::string> values;
     for (const SqlParameter& p : plan_.query.parameters) {
       values.push_back(p.value.expand(variables));

@@ -17,7 +17,7 @@ class StaticDatabase final : public Database {
   StaticDatabase(std::vector<StaticField> fields, DbKind kind) : fields_(std::move(fields)), kind_(kind) {}
 
   // A password made of variables gets no scheme from their values.
-  DbRow lookup(const Variables& variables) override {
+  DbRow lookup(const Variables& variables, const SecretString*) override {
     RowBuilder row(kind_);
     for (const StaticField& f : fields_) {
       std::string value = f.value.expand(variables);

@@ -8,6 +8,10 @@ libauth_a_SOURCES = %D%/chain.cc %D%/chain.h %D%/checks.cc %D%/checks.h %D%/db.c
   %D%/username.h %D%/variables.cc %D%/variables.h %D%/workers.cc %D%/workers.h
 AUTH_LIBS = libauth.a $(POSTERN_LIBS) $(LIBCRYPT_LIBS) $(SODIUM_LIBS)
 
+# Databases that answer in auth's loop.
+noinst_LIBRARIES += libauthasync.a
+libauthasync_a_SOURCES = %D%/async_databases.cc %D%/async_databases.h
+
 noinst_LIBRARIES += libauthworker.a
 libauthworker_a_SOURCES = %D%/db_sql.h %D%/worker.cc %D%/worker.h
 # SOCI's libraries keep their type information to themselves, which UBSan's vptr check would want.
@@ -16,9 +20,10 @@ if HAVE_SOCI
 libauthworker_a_SOURCES += %D%/db_sql.cc
 endif
 EXTRA_DIST += %D%/db_sql.cc
+AUTH_WORKER_LIBS = libauthworker.a $(AUTH_LIBS) $(SOCI_LIBS) $(LDAP_LIBS) $(PAM_LIBS)
 
 pkglibexec_PROGRAMS += postern-auth postern-auth-worker
 postern_auth_SOURCES = %D%/auth_main.cc
-postern_auth_LDADD = $(AUTH_LIBS)
+postern_auth_LDADD = libauthasync.a $(AUTH_LIBS) $(CURL_LIBS) $(HIREDIS_LIBS) $(JWT_LIBS)
 postern_auth_worker_SOURCES = %D%/worker_main.cc
-postern_auth_worker_LDADD = libauthworker.a $(AUTH_LIBS) $(SOCI_LIBS)
+postern_auth_worker_LDADD = $(AUTH_WORKER_LIBS)

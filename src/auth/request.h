@@ -30,6 +30,11 @@ struct AskResponse {
   ReplyTime when{};
 };
 struct AskLookup { WorkerLookup what; };                          // then take_row()
+// then take_row(). `password`: the request's, to be checked by the database; or null.
+struct AskAsync {
+  AsyncDatabase* database;
+  const SecretString* password;
+};
 struct AskVerify { WorkerVerify what; };                          // then take_verdict()
 struct AskAddresses { std::string name; Milliseconds timeout; };  // then take_addresses()
 // Nothing may be called any more. `mail`: a local login, to be started when the reply is due.
@@ -38,7 +43,7 @@ struct Finished {
   ReplyTime when;
   std::optional<StartMail> mail{};
 };
-using AuthStep = std::variant<AskResponse, AskLookup, AskVerify, AskAddresses, Finished>;
+using AuthStep = std::variant<AskResponse, AskLookup, AskAsync, AskVerify, AskAddresses, Finished>;
 
 class AuthRequest final : public Variables {
  public:
@@ -56,6 +61,7 @@ class AuthRequest final : public Variables {
   AuthStep begin();
   AuthStep respond(SecretString response);
   AuthStep take_row(WorkerRow row);
+  AuthStep take_row(DbRow row);
   AuthStep take_verdict(const WorkerVerdict& verdict);
   AuthStep take_addresses(const Result<std::vector<IpAddress>>& addresses);
   // Ends it from outside (time-out, shutdown): a temporary failure.
@@ -70,6 +76,8 @@ class AuthRequest final : public Variables {
   uint64_t attempt_mark() const;
 
  private:
+  enum class Waiting : uint8_t { Nothing, Row, Verdict, DummyVerdict, Addresses, LastWord, RefusalHeard, UserRow };
+
   // mechanism and names
   AuthStep take_sasl(SaslStep step);
   AuthStep take(SaslChallenge challenge);
@@ -85,9 +93,13 @@ class AuthRequest final : public Variables {
   AuthStep walk_on();
   AuthStep chain_over();
   AuthStep master_over(PassResult verdict);
+  AuthStep ask(const Passdb& database, Waiting waiting);
+  const SecretString* password_to_check(const Passdb& database) const;
+  std::optional<PassResult> unanswerable() const;
   std::optional<AuthStep> take_db_row(DbRow row);
   std::optional<AuthStep> decide_password(DbRow& row);
   PassResult lookup_result(const DbRow& row);
+  std::optional<PassResult> check_result(const DbRow& row);
   std::optional<AuthStep> compare(DbRow& row);
   PassResult keep_secret(const DbRow& row);
   void take_result(PassResult result);
@@ -134,7 +146,6 @@ class AuthRequest final : public Variables {
   std::string subsystem() const;
   std::string shown_password() const;
 
-  enum class Waiting : uint8_t { Nothing, Row, Verdict, DummyVerdict, Addresses, LastWord, RefusalHeard, UserRow };
   // How a mechanism's claim stands: none made, not checked yet, checked.
   enum class Proof : uint8_t { None, Open, Right, Wrong };
 
@@ -150,6 +161,7 @@ class AuthRequest final : public Variables {
   Proof proof_ = Proof::None;
   std::optional<SaslSecret> secret_;  // what the claim is checked against
   AuthResult refusal_ = AuthResult::Failed;  // RefusalHeard: what comes next
+  std::string refusal_text_;  // a database's, instead of the mechanism's
 
   std::unique_ptr<Local> local_;  // the passdbs have accepted, the userdbs are asked
   FieldSet fields_, saved_fields_;

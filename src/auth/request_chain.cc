@@ -30,19 +30,45 @@ AuthStep AuthRequest::walk_on() {
       continue;
     }
     if (!db().cost_sample.empty()) sample_ = &db();
-    if (db().local == nullptr) {
-      waiting_ = Waiting::Row;
-      return AskLookup{make_lookup(db())};
+    if (const auto known = unanswerable()) {
+      take_result(*known);
+      continue;
     }
-    if (auto step = take_db_row(db().local->lookup(*this))) return std::move(*step);
+    if (db().local == nullptr) return ask(db(), Waiting::Row);
+    if (auto step = take_db_row(db().local->lookup(*this, password_to_check(db())))) return std::move(*step);
   }
   return chain_over();
+}
+
+AuthStep AuthRequest::ask(const Passdb& database, Waiting waiting) {
+  waiting_ = waiting;
+  if (database.async != nullptr) return AskAsync{database.async.get(), password_to_check(database)};
+  return AskLookup{make_lookup(database)};
+}
+
+// Null when the database checks none, or the password is known to be right, or does not matter.
+const SecretString* AuthRequest::password_to_check(const Passdb& database) const {
+  const bool passdb = local_ == nullptr && !lookup_;
+  const bool matters = passdb && have_password_ && !walk_->state().password_verified && !list_->rules[at_].deny;
+  return database.traits.verifies && matters ? &password_ : nullptr;
+}
+
+// What follows without asking: a proof cannot be checked by a database that has no password to give away (AUTH-20, AUTH-27).
+std::optional<PassResult> AuthRequest::unanswerable() const {
+  const Passdb& database = *list_->databases[at_];
+  if (!database.traits.verifies || proof_ != Proof::Open) return std::nullopt;
+  note(database.driver, std::string(offered_->name) + " needs a stored password, and this database only checks passwords");
+  return PassResult::UnknownScheme;
 }
 
 WorkerLookup AuthRequest::make_lookup(const Passdb& database) const {
   WorkerLookup out;
   out.userdb = local_ != nullptr;
   out.database = database.index;
+  if (const SecretString* password = password_to_check(database)) {
+    out.password = *password;
+    out.verify = true;
+  }
   for (const VariableUse& use : database.traits.uses) {
     if (use.variable == Variable::Password) {
       out.password = password_;
@@ -56,19 +82,24 @@ WorkerLookup AuthRequest::make_lookup(const Passdb& database) const {
 }
 
 AuthStep AuthRequest::take_row(WorkerRow row) {
-  const Waiting waited = std::exchange(waiting_, Waiting::Nothing);
-  POSTERN_CHECK(waited == Waiting::Row || waited == Waiting::UserRow, "no row was asked for");
   DbRow out;
   out.result = row.result;
   out.why = std::move(row.why);
   if (row.has_password) out.password = std::move(row.password);
   out.password_literal = row.password_literal;
   out.fields = std::move(row.row);
+  out.check = row.check;
+  return take_row(std::move(out));
+}
+
+AuthStep AuthRequest::take_row(DbRow row) {
+  const Waiting waited = std::exchange(waiting_, Waiting::Nothing);
+  POSTERN_CHECK(waited == Waiting::Row || waited == Waiting::UserRow, "no row was asked for");
   if (waited == Waiting::UserRow) {
-    take_user_row(std::move(out));
+    take_user_row(std::move(row));
     return ask_userdbs();
   }
-  if (auto step = take_db_row(std::move(out))) return std::move(*step);
+  if (auto step = take_db_row(std::move(row))) return std::move(*step);
   return walk_on();
 }
 
@@ -91,6 +122,7 @@ std::optional<AuthStep> AuthRequest::decide_password(DbRow& row) {
   else if (fields_.has("noauthenticate")) result = PassResult::Next;
   else if (walk_->state().password_verified) result = PassResult::Ok;
   else if (proof_ == Proof::Open) result = keep_secret(row);
+  else if (row.check != PasswordCheck::None) result = check_result(row);
   else if (fields_.has("nopassword") && (!row.password || row.password->empty())) result = PassResult::Ok;
   if (!result) {
     if (fields_.has("nopassword")) error(db().driver, "nopassword set but password is non-empty");
@@ -98,6 +130,18 @@ std::optional<AuthStep> AuthRequest::decide_password(DbRow& row) {
   }
   take_result(checked(*result));
   return std::nullopt;
+}
+
+// The database has compared the password itself.
+std::optional<PassResult> AuthRequest::check_result(const DbRow& row) {
+  constexpr PassResult kResults[] = {PassResult::Internal, PassResult::Ok, PassResult::Mismatch, PassResult::Disabled, PassResult::Expired};
+  static_assert(std::size(kResults) == static_cast<size_t>(PasswordCheck::kCount));
+  if (row.check == PasswordCheck::Right) return PassResult::Ok;
+  if (row.check == PasswordCheck::Wrong && db().verbose) note(db().driver, "Password mismatch" + shown_password());
+  refusal_reason_ = fields_.text("reason");
+  refusal_code_ = fields_.text("code");
+  refusal_text_ = row.refusal;
+  return kResults[static_cast<size_t>(row.check)];
 }
 
 // No password, and none of the fields that are about logging in.

@@ -209,7 +209,7 @@ AuthStep AuthRequest::refuse_client(AuthResult result, ReplyTime::Kind when) {
   if (offered_->refusal.empty()) return refuse(result, when);
   refusal_ = result;
   waiting_ = Waiting::RefusalHeard;
-  return AskResponse{std::string(offered_->refusal), {when}};
+  return AskResponse{refusal_text_.empty() ? std::string(offered_->refusal) : std::move(refusal_text_), {when}};
 }
 
 Finished AuthRequest::refuse(AuthResult result, ReplyTime::Kind when) {

@@ -52,11 +52,8 @@ AuthStep AuthRequest::ask_userdbs() {
       take_user_row(prefetched(fields_));
       continue;
     }
-    if (db.local == nullptr) {
-      waiting_ = Waiting::UserRow;
-      return AskLookup{make_lookup(db)};
-    }
-    take_user_row(db.local->lookup(*this));
+    if (db.local == nullptr) return ask(db, Waiting::UserRow);
+    take_user_row(db.local->lookup(*this, nullptr));
   }
   return userdbs_over();
 }

@@ -205,6 +205,12 @@ void AuthService::ask(uint64_t serial, AskLookup& step) {
   });
 }
 
+void AuthService::ask(uint64_t serial, AskAsync& step) {
+  step.database->lookup(*find(serial)->request, step.password, [this, alive = alive_, serial](DbRow row) {
+    if (*alive) go_on(serial, [&](AuthRequest& r) { return r.take_row(std::move(row)); });
+  });
+}
+
 void AuthService::ask(uint64_t serial, AskVerify& step) {
   workers_.verify(std::move(step.what), [this, alive = alive_, serial](const WorkerVerdict& verdict) {
     if (*alive) go_on(serial, [&](AuthRequest& r) { return r.take_verdict(verdict); });

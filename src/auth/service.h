@@ -66,6 +66,7 @@ class AuthService {
   void perform(uint64_t serial, AuthStep step);
   void ask(uint64_t serial, AskResponse& step);
   void ask(uint64_t serial, AskLookup& step);
+  void ask(uint64_t serial, AskAsync& step);
   void ask(uint64_t serial, AskVerify& step);
   void ask(uint64_t serial, AskAddresses& step);
   void ask(uint64_t serial, Finished& step);

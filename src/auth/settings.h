@@ -29,7 +29,8 @@ struct Passdb {
   uint32_t index = 0;                // in Configuration::passdbs or userdbs: what WorkerLookup carries
   bool verbose = false;
   DriverTraits traits;
-  std::unique_ptr<Database> local;   // null: look-ups run in an auth-worker
+  std::unique_ptr<Database> local;   // answers at once
+  std::unique_ptr<AsyncDatabase> async;  // answers later; neither of them: look-ups run in an auth-worker
   std::vector<FieldTemplate> defaults, overrides;
   // A stored password with a slow hash that was seen lately, to spend the same time on users who do not exist
   // (AUTH-5). Never decides anything.

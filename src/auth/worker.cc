@@ -75,7 +75,7 @@ Database* WorkerService::find(const WorkerLookup& lookup) {
 WorkerRow WorkerService::answer(const WorkerLookup& lookup) {
   ++answered_;
   Database* database = find(lookup);
-  DbRow row = database != nullptr ? database->lookup(SentVariables(lookup)) : DbRow::broken("no such database in this auth-worker");
+  DbRow row = database != nullptr ? database->lookup(SentVariables(lookup), lookup.verify && lookup.password ? &*lookup.password : nullptr) : DbRow::broken("no such database in this auth-worker");
   WorkerRow out;
   out.id = lookup.id;
   out.result = row.result;
@@ -84,6 +84,7 @@ WorkerRow WorkerService::answer(const WorkerLookup& lookup) {
   out.password_literal = row.password_literal;
   if (row.password) out.password = std::move(*row.password);
   out.row = std::move(row.fields);
+  out.check = row.check;
   out.retires = retired();
   return out;
 }

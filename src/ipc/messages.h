@@ -136,11 +136,15 @@ struct WorkerLookup {  // run one database for one request
   uint32_t database = 0;  // index in that list of the worker's settings
   // %-variables that the look-up needs, by long name ("user", "passdb:host").
   std::vector<std::pair<std::string, std::string>> variables;
-  std::optional<SecretString> password;  // %w, when it needs that
-  auto fields() { return std::tie(id, userdb, database, variables, password); }
+  std::optional<SecretString> password;  // %w, when it needs that, or to be checked
+  bool verify = false;  // the database itself is to check `password`
+  auto fields() { return std::tie(id, userdb, database, variables, password, verify); }
 };
 
 enum class LookupResult : uint8_t { Found, NotFound, Broken, kCount };
+
+// What a database that checks passwords itself says of one; None: it was not asked, or has a stored one instead.
+enum class PasswordCheck : uint8_t { None, Right, Wrong, Disabled, Expired, kCount };
 
 struct WorkerRow {
   static constexpr std::string_view kName = "worker.row";
@@ -152,8 +156,9 @@ struct WorkerRow {
   bool has_password = false;  // false: NULL
   bool password_literal = false;  // a '{' in it is no scheme (password_noscheme)
   FieldList row;  // all other columns that are not NULL
+  PasswordCheck check = PasswordCheck::None;
   bool retires = false;  // service_count is used up: takes no more
-  auto fields() { return std::tie(id, result, why, password, has_password, password_literal, row, retires); }
+  auto fields() { return std::tie(id, result, why, password, has_password, password_literal, row, check, retires); }
 };
 
 struct WorkerVerify {  // compare a password with a slow hash

@@ -32,7 +32,7 @@ std::string show(const DbRow& row) {
 
 std::string ask(const DatabaseSettings& s, const std::string& user = "joe@example.org", DbKind kind = DbKind::Passdb) {
   auto db = find_driver(s.driver, kind)->open(s, kind);
-  return db ? show((*db)->lookup(FakeVariables(user))) : "ERROR " + db.error();
+  return db ? show((*db)->lookup(FakeVariables(user), nullptr)) : "ERROR " + db.error();
 }
 
 TEST(Drivers, Table) {
@@ -136,7 +136,7 @@ TEST(PasswdFile, FieldWithUnknownVariableIsBroken) {
 
 class PasswdFileReload : public testing::Test {
  protected:
-  std::string ask(const std::string& user) { return show(db_->lookup(FakeVariables(user))); }
+  std::string ask(const std::string& user) { return show(db_->lookup(FakeVariables(user), nullptr)); }
   TempDir dir_;
   std::unique_ptr<Database> db_ = [this] {
     dir_.write("users", "joe:one\n");
@@ -201,7 +201,7 @@ TEST(Userdb, PasswdFile) {  // AUTH-16
 
 std::string ask_system(const std::string& args, const std::string& user) {
   auto db = open_passwd(settings("passwd", args), DbKind::Userdb);
-  return db ? show((*db)->lookup(FakeVariables(user))) : "ERROR " + db.error();
+  return db ? show((*db)->lookup(FakeVariables(user), nullptr)) : "ERROR " + db.error();
 }
 
 TEST(Userdb, Passwd) {

@@ -33,6 +33,7 @@ std::string show(const AuthStep& step) {
   static constexpr const char* kTimes[] = {"", " @failure", " @internal", " @until "};
   if (const auto* s = std::get_if<AskResponse>(&step)) return "challenge '" + s->challenge + "'" + kTimes[static_cast<size_t>(s->when.kind)];
   if (std::holds_alternative<AskLookup>(step)) return "lookup";
+  if (std::holds_alternative<AskAsync>(step)) return "ask";
   if (std::holds_alternative<AskVerify>(step)) return "verify";
   if (const auto* s = std::get_if<AskAddresses>(&step)) return "resolve " + s->name + " in " + std::to_string(s->timeout.count());
   const auto& f = std::get<Finished>(step);
@@ -571,6 +572,72 @@ TEST_F(SqlRequest, SlowHashesAreComparedElsewhere) {  // AUTH-28
   login("joe", "secret");
   request_->take_row(row("$6$hash"));
   EXPECT_EQ(show(request_->take_verdict({0, VerifyResult::Broken, "auth-worker died", false})), "Unavailable joe @internal");
+}
+
+// --- databases that check passwords themselves (AUTH-20, AUTH-21, AUTH-24) ----------
+
+struct SilentDatabase final : AsyncDatabase {
+  void lookup(const Variables&, const SecretString*, Done) override {}
+};
+
+class CheckingRequest : public Request {
+ protected:
+  CheckingRequest() {
+    conf_.settings.set(Key::auth_mechanisms, std::vector<std::string>{"plain", "cram-md5", "oauthbearer"});
+    add(passdb("static", "password=unused"));
+    settings_ = std::make_unique<AuthSettings>(std::move(*AuthSettings::compile(conf_)));
+    settings_->users.databases[0]->traits.verifies = true;
+    settings_->users.databases[0]->local.reset();
+    settings_->users.databases[0]->async = std::make_unique<SilentDatabase>();
+  }
+  static DbRow checked(PasswordCheck check, FieldList fields = {}) {
+    DbRow out;
+    out.result = LookupResult::Found;
+    out.check = check;
+    out.fields = std::move(fields);
+    return out;
+  }
+  // What it is asked to check; "-": nothing.
+  std::string asked() const {
+    const auto* ask = std::get_if<AskAsync>(&step_);
+    return ask == nullptr ? "not asked" : ask->password == nullptr ? "-" : std::string(ask->password->reveal());
+  }
+};
+
+TEST_F(CheckingRequest, ItsWordCounts) {
+  login("joe", "secret");
+  EXPECT_EQ(asked(), "secret");
+  EXPECT_EQ(show(request_->take_row(checked(PasswordCheck::Right, {{"proxy", "y"}, {"host", "10.0.0.1"}}))),
+            "Ok joe proxy=y host=10.0.0.1 ->10.0.0.1 pass=secret");
+  const std::pair<PasswordCheck, const char*> refusals[] = {{PasswordCheck::Wrong, "Failed joe @failure"},
+                                                            {PasswordCheck::Disabled, "Disabled joe @failure"},
+                                                            {PasswordCheck::Expired, "Expired joe @failure"}};
+  for (const auto& [check, end] : refusals) {
+    login("joe", "secret");
+    EXPECT_EQ(show(request_->take_row(checked(check, {{"proxy", "y"}, {"host", "10.0.0.1"}}))), end);
+  }
+  login("joe", "secret");
+  EXPECT_EQ(show(request_->take_row(DbRow::broken("down"))), "Unavailable joe @internal");
+}
+
+TEST_F(CheckingRequest, HasNothingForProofs) {  // AUTH-27
+  begin(start("CRAM-MD5", std::nullopt));
+  ASSERT_EQ(show(step_).substr(0, 9), "challenge");
+  EXPECT_EQ(show(request_->respond(SecretString("joe 0123456789abcdef0123456789abcdef"))), "Failed joe @failure");
+}
+
+TEST_F(CheckingRequest, ForgottenAnswerIsNoSuccess) {
+  login("joe", "secret");
+  EXPECT_EQ(show(request_->take_row(checked(PasswordCheck::None))), "Failed joe @failure");
+}
+
+TEST_F(CheckingRequest, TellsTokenClientsWhy) {  // RFC 7628 section 3.2.2
+  begin(start("OAUTHBEARER", "n,a=joe,\1auth=Bearer token\1\1"s));
+  EXPECT_EQ(asked(), "token");
+  DbRow row = checked(PasswordCheck::Wrong);
+  row.refusal = R"({"status":"insufficient_scope"})";
+  EXPECT_EQ(show(request_->take_row(std::move(row))), R"(challenge '{"status":"insufficient_scope"}' @failure)");
+  EXPECT_EQ(show(request_->respond(SecretString("\1"))), "Failed joe");
 }
 
 TEST_F(SqlRequest, UnknownUsersCostTheSame) {  // AUTH-5

@@ -122,7 +122,7 @@ class Sqlite : public testing::Test {
     return std::move(*db);
   }
   static std::string ask(Database& db, const std::string& user) {
-    const DbRow row = db.lookup(FakeVariables(user));
+    const DbRow row = db.lookup(FakeVariables(user), nullptr);
     if (row.result == LookupResult::NotFound) return "not found";
     if (row.result == LookupResult::Broken) return "broken: " + row.why;
     std::string out = row.password ? std::string(row.password_literal ? "literal " : "") + std::string(row.password->reveal()) : "NULL";

@@ -1,0 +1,42 @@
+#include "auth/async_databases.h"
+
+#include <span>
+
+#include "config.h"
+
+namespace postern {
+
+namespace {
+
+struct AsyncDriver {
+  std::string_view name;
+  Result<std::unique_ptr<AsyncDatabase>> (*open)(const DatabaseSettings& settings, DbKind kind, const AsyncWorld& world);
+};
+
+const std::vector<AsyncDriver> kAsyncDrivers{};
+
+Status open_list(const std::vector<DatabaseSettings>& blocks, DbKind kind, const AsyncWorld& world, PassdbList& list) {
+  for (const auto& database : list.databases) {
+    const DatabaseSettings& block = blocks[database->index];
+    for (const AsyncDriver& driver : kAsyncDrivers) {
+      if (driver.name != block.driver) continue;
+      auto opened = driver.open(block, kind, world);
+      if (!opened) return Error(block.where + ": " + block.name + ": " + opened.error());
+      database->async = std::move(*opened);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Status open_async_databases(const Configuration& configuration, const AsyncWorld& world, AuthSettings& settings) {
+  const Status steps[] = {open_list(configuration.passdbs, DbKind::Passdb, world, settings.users),
+                          open_list(configuration.passdbs, DbKind::Passdb, world, settings.masters),
+                          open_list(configuration.userdbs, DbKind::Userdb, world, settings.userdbs)};
+  for (const Status& step : steps)
+    if (!step) return Error(step.error());
+  return {};
+}
+
+}  // namespace postern
