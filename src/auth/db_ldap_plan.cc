@@ -89,14 +89,15 @@ class LdapKeys {
 };
 
 void read_uris(LdapKeys& r, LdapAccess& access) {
-  for (std::string_view uri : split_words(r.text("uris"))) {
+  const std::string uris = r.text("uris"), hosts = r.text("hosts");
+  for (std::string_view uri : split_words(uris)) {
     constexpr std::string_view kKinds[] = {"ldap://", "ldaps://", "ldapi://"};
     if (std::none_of(std::begin(kKinds), std::end(kKinds), [&](std::string_view kind) { return istarts_with(uri, kind); }))
       r.fail("uris", std::string(uri) + ": accepted: ldap://, ldaps:// and ldapi:// addresses");
     access.uris.emplace_back(uri);
   }
   if (!access.uris.empty()) return;
-  for (std::string_view host : split_words(r.text("hosts"))) access.uris.push_back("ldap://" + std::string(host));
+  for (std::string_view host : split_words(hosts)) access.uris.push_back("ldap://" + std::string(host));
   if (access.uris.empty()) r.fail("uris", "missing");
 }
 

@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <shadow.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -12,6 +13,7 @@ namespace postern {
 namespace {
 
 constexpr size_t kRoom = 64 * 1024;  // of one entry's strings
+constexpr const char* kShadowFile = "/etc/shadow";
 
 Result<Template> name_template(const DatabaseSettings& settings) {
   constexpr std::string_view kOption = "username_format=";
@@ -70,8 +72,10 @@ class PasswdDatabase final : public Database {
     const int error = ::getspnam_r(name.c_str(), &entry, room_.data(), room_.size(), &found);
     DbRow row = found != nullptr ? make_password_row(name, found->sp_pwdp) : DbRow::not_found();
     secure_zero(room_.data(), room_.size());
-    if (found != nullptr || is_absence(error)) return row;
-    return DbRow::broken(std::string("shadow passwords: ") + strerror(error) + (error == EACCES ? ": service.auth-worker.user must be root" : ""));
+    // Sources of NSS do not all tell that they may not read what they have.
+    if (found == nullptr && ::access(kShadowFile, R_OK) != 0 && errno == EACCES)
+      return DbRow::broken(std::string(kShadowFile) + " may not be read: service.auth-worker.user must be root");
+    return found != nullptr || is_absence(error) ? std::move(row) : DbRow::broken(std::string("getspnam() failed: ") + strerror(error));
   }
 
   Template name_;
