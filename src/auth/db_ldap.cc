@@ -31,8 +31,8 @@ class Link {
       if (!kept && !connect(start)) break;
       result = operation(*connection_);
       if (result.what != decltype(result.what)::Lost) return servers_.worked(), result;
-      // A connection that was kept may just have been closed for its age.
-      lost(uri_ + ": " + result.why, !kept || result.timed_out);
+      // A connection that was kept may just have been too old.
+      lost(uri_ + ": " + result.why, !kept);
     }
     result.why = last_error_;
     return result;
@@ -57,7 +57,8 @@ class Link {
   std::string log_in() {
     if (!as_service_) return {};
     const LdapBindResult bound = connection_->bind(access_.dn, access_.dnpass);
-    return bound.what == LdapBind::Right ? std::string() : "as " + (access_.dn.empty() ? "nobody" : access_.dn) + ": " + (bound.why.empty() ? "no such entry" : bound.why);
+    if (bound.what == LdapBind::Right) return {};
+    return "as " + (access_.dn.empty() ? "nobody" : access_.dn) + ": " + (bound.why.empty() ? "no such entry" : bound.why);
   }
 
   void lost(std::string why, bool servers_fault) {
@@ -142,6 +143,7 @@ class LdapDatabase final : public Database {
     // Without a name any password would do.
     if (dn.empty() || dn.find('\0') != std::string::npos) return DbRow::not_found();
     const LdapBindResult result = binder_.run<LdapBindResult>([&](LdapConnection& c) { return c.bind(dn, password); });
+    if (result.what != LdapBind::Right) row.fields.clear();  // they are told to nobody else
     for (const BindMeaning& m : kMeanings)
       if (m.bind == result.what) return checked(std::move(row), m.check);
     return result.what == LdapBind::NoSuchEntry ? DbRow::not_found() : DbRow::broken(result.why);

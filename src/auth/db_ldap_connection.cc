@@ -1,10 +1,11 @@
 #include "auth/db_ldap_connection.h"
 
+#include <errno.h>
 #include <ldap.h>
-#include <sys/socket.h>
+#include <poll.h>
 #include <sys/time.h>
 
-#include <optional>
+#include <algorithm>
 #include <utility>
 
 #include "base/text.h"
@@ -16,6 +17,8 @@ namespace {
 constexpr ber_len_t kLargestMessage = 1 << 20;  // of the server's
 constexpr int kMessages = 100;                  // of one search: entries and references
 constexpr int kEntriesWanted = 2;               // one more than can be used
+// An idle connection is asked for after this many seconds: what stands between may have forgotten it.
+constexpr int kIdle = 60, kBetween = 10, kProbes = 3;
 
 timeval to_timeval(Milliseconds time) {
   return {.tv_sec = static_cast<time_t>(time.count() / 1000), .tv_usec = static_cast<suseconds_t>(time.count() % 1000 * 1000)};
@@ -31,15 +34,33 @@ struct MemoryFree {
 };
 using Text = std::unique_ptr<char, MemoryFree>;
 
-// libldap waits until a socket can be read, then for all of a message: a server that sends half of one would hold it.
+// --- time ------------------------------------------------------------------------
+// libldap's own time-outs are not enough: it waits until a socket can be read, then for all of a message, and with GnuTLS it
+// spins in a handshake for as long as the server is silent. So each read and write waits here, below TLS, until the deadline
+// of what is being done, and fails after that.
+
+bool wait_until(Sockbuf_IO_Desc* io, short event) {
+  pollfd p{.fd = -1, .events = event, .revents = 0};
+  ber_sockbuf_ctrl(io->sbiod_sb, LBER_SB_OPT_GET_FD, &p.fd);
+  const auto left = std::chrono::ceil<Milliseconds>(*static_cast<const Instant*>(io->sbiod_pvt) - SystemClock().now());
+  if (::poll(&p, 1, static_cast<int>(std::max<int64_t>(left.count(), 0))) > 0) return true;
+  errno = ETIMEDOUT;
+  return false;
+}
+
+int set_up_io(Sockbuf_IO_Desc* io, void* deadline) { return io->sbiod_pvt = deadline, 0; }
+int pass_control(Sockbuf_IO_Desc* io, int option, void* value) { return LBER_SBIOD_CTRL_NEXT(io, option, value); }
+int nothing_to_do(Sockbuf_IO_Desc*) { return 0; }
+ber_slen_t read_in_time(Sockbuf_IO_Desc* io, void* room, ber_len_t size) { return wait_until(io, POLLIN) ? LBER_SBIOD_READ_NEXT(io, room, size) : -1; }
+ber_slen_t write_in_time(Sockbuf_IO_Desc* io, void* data, ber_len_t size) { return wait_until(io, POLLOUT) ? LBER_SBIOD_WRITE_NEXT(io, data, size) : -1; }
+
+Sockbuf_IO timed_io = {set_up_io, nothing_to_do, pass_control, read_in_time, write_in_time, nothing_to_do};
+constexpr int kBelowTls = (LBER_SBIOD_LEVEL_PROVIDER + LBER_SBIOD_LEVEL_TRANSPORT) / 2;
+
 int limit_socket(LDAP*, Sockbuf* socket, LDAPURLDesc*, sockaddr*, ldap_conncb* callback) {
-  const auto* timeout = static_cast<const timeval*>(callback->lc_arg);
-  int fd = -1;
-  ber_sockbuf_ctrl(socket, LBER_SB_OPT_GET_FD, &fd);
-  for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO}) ::setsockopt(fd, SOL_SOCKET, option, timeout, sizeof *timeout);
   ber_len_t largest = kLargestMessage;
   ber_sockbuf_ctrl(socket, LBER_SB_OPT_SET_MAX_INCOMING, &largest);
-  return LDAP_SUCCESS;
+  return ber_sockbuf_add_io(socket, &timed_io, kBelowTls, callback->lc_arg);
 }
 void socket_closed(LDAP*, Sockbuf*, ldap_conncb*) {}
 
@@ -47,10 +68,12 @@ void socket_closed(LDAP*, Sockbuf*, ldap_conncb*) {}
 
 struct LdapConnection::Handle {
   LDAP* ld = nullptr;
-  timeval timeout{};
+  Milliseconds timeout{};
+  Instant until{};  // of what is being done
   ldap_conncb callback{limit_socket, socket_closed, nullptr};
 
   ~Handle() {
+    until = {};  // there is nothing to wait for
     if (ld != nullptr) ldap_unbind_ext(ld, nullptr, nullptr);
   }
 
@@ -59,6 +82,7 @@ struct LdapConnection::Handle {
 
   // What libldap or the server says; never a value of ours.
   std::string reason(int code, const char* diagnostic = nullptr) const {
+    if (code < 0 && SystemClock().now() >= until) return "no answer in time";
     Text own;
     if (diagnostic == nullptr || *diagnostic == '\0') {
       char* text = nullptr;
@@ -71,7 +95,7 @@ struct LdapConnection::Handle {
   }
 
   // The next message of an operation; null: `code` says why.
-  MessagePtr next(int id, Instant until, int& code) {
+  MessagePtr next(int id, int& code) {
     const auto left = std::chrono::duration_cast<Milliseconds>(until - SystemClock().now());
     timeval wait = to_timeval(std::max(left, Milliseconds(1)));
     LDAPMessage* message = nullptr;
@@ -83,7 +107,7 @@ struct LdapConnection::Handle {
     return MessagePtr(message);
   }
 
-  Instant deadline() const { return SystemClock().now() + Milliseconds(timeout.tv_sec * 1000 + timeout.tv_usec / 1000); }
+  void begin() { until = SystemClock().now() + timeout; }
 };
 
 namespace {
@@ -99,9 +123,10 @@ bool is_lost(int code) {
 template <class H>
 bool set_limits(H& h, const LdapAccess& access) {
   const int version = LDAP_VERSION3;
-  const timeval connect = to_timeval(access.connect_timeout);
+  const timeval connect = to_timeval(std::min(access.connect_timeout, access.timeout)), answer = to_timeval(access.timeout);
   return h.set(LDAP_OPT_PROTOCOL_VERSION, &version) && h.set(LDAP_OPT_REFERRALS, LDAP_OPT_OFF) && h.set(LDAP_OPT_RESTART, LDAP_OPT_ON) &&
-         h.set(LDAP_OPT_NETWORK_TIMEOUT, &connect) && h.set(LDAP_OPT_TIMEOUT, &h.timeout) && h.set(LDAP_OPT_CONNECT_CB, &h.callback);
+         h.set(LDAP_OPT_NETWORK_TIMEOUT, &connect) && h.set(LDAP_OPT_TIMEOUT, &answer) && h.set(LDAP_OPT_CONNECT_CB, &h.callback) &&
+         h.set(LDAP_OPT_X_KEEPALIVE_IDLE, &kIdle) && h.set(LDAP_OPT_X_KEEPALIVE_INTERVAL, &kBetween) && h.set(LDAP_OPT_X_KEEPALIVE_PROBES, &kProbes);
 }
 
 template <class H>
@@ -149,11 +174,12 @@ LdapConnection::~LdapConnection() = default;
 
 Result<std::unique_ptr<LdapConnection>> LdapConnection::open(const LdapAccess& access, const std::string& uri) {
   auto h = std::make_unique<Handle>();
-  h->timeout = to_timeval(access.timeout);
-  h->callback.lc_arg = &h->timeout;
+  h->timeout = access.timeout;
+  h->callback.lc_arg = &h->until;
   if (const int code = ldap_initialize(&h->ld, uri.c_str()); code != LDAP_SUCCESS) return Error(ldap_err2string(code));
   if (!set_limits(*h, access)) return Error("libldap does not take the limits on times");
   if (!set_tls(*h, access)) return Error("TLS: a file of the ldap_tls_ settings cannot be used");
+  h->begin();
   if (access.start_tls && !istarts_with(uri, "ldaps:"))
     if (const int code = ldap_start_tls_s(h->ld, nullptr, nullptr); code != LDAP_SUCCESS) return Error("StartTLS: " + h->reason(code));
   return std::unique_ptr<LdapConnection>(new LdapConnection(std::move(h)));
@@ -161,6 +187,7 @@ Result<std::unique_ptr<LdapConnection>> LdapConnection::open(const LdapAccess& a
 
 LdapBindResult LdapConnection::bind(const std::string& dn, const SecretString& password) {
   Handle& h = *handle_;
+  h.begin();
   berval credentials{password.size(), const_cast<char*>(password.reveal().data())};
   LDAPControl* policy = nullptr;
   ldap_create_passwordpolicy_control(h.ld, &policy);
@@ -168,8 +195,8 @@ LdapBindResult LdapConnection::bind(const std::string& dn, const SecretString& p
   int id = 0;
   int code = ldap_sasl_bind(h.ld, dn.c_str(), LDAP_SASL_SIMPLE, &credentials, policy == nullptr ? nullptr : controls, nullptr, &id);
   ldap_control_free(policy);
-  MessagePtr message = code == LDAP_SUCCESS ? h.next(id, h.deadline(), code) : nullptr;
-  if (message == nullptr) return {is_lost(code) ? LdapBind::Lost : LdapBind::Failed, "bind: " + h.reason(code), code == LDAP_TIMEOUT};
+  MessagePtr message = code == LDAP_SUCCESS ? h.next(id, code) : nullptr;
+  if (message == nullptr) return {is_lost(code) ? LdapBind::Lost : LdapBind::Failed, "bind: " + h.reason(code)};
   char* diagnostic = nullptr;
   LDAPControl** answers = nullptr;
   const int parsed = ldap_parse_result(h.ld, message.get(), &code, nullptr, &diagnostic, nullptr, &answers, 0);
@@ -197,18 +224,18 @@ LdapFind meaning(int code, int entries) {
 
 LdapFindResult LdapConnection::find(const LdapSearch& search) {
   Handle& h = *handle_;
+  h.begin();
   std::vector<char*> names;
   for (const std::string& name : search.attributes) names.push_back(const_cast<char*>(name.c_str()));
   if (names.empty()) names.push_back(const_cast<char*>(LDAP_NO_ATTRS));
   names.push_back(nullptr);
   LdapFindResult out;
   int id = 0, entries = 0;
-  timeval limit = h.timeout;
+  timeval limit = to_timeval(h.timeout);
   h.set(LDAP_OPT_DEREF, &search.deref);
   int code = ldap_search_ext(h.ld, search.base.c_str(), search.scope, search.filter.c_str(), names.data(), 0, nullptr, nullptr, &limit, kEntriesWanted, &id);
-  const Instant until = h.deadline();
   for (int messages = 0; code == LDAP_SUCCESS; ++messages) {
-    const MessagePtr message = h.next(id, until, code);
+    const MessagePtr message = h.next(id, code);
     if (message == nullptr) break;
     const int type = ldap_msgtype(message.get());
     if (type == LDAP_RES_SEARCH_ENTRY && ++entries == 1) out.entry = read_entry(h.ld, message.get());
@@ -225,7 +252,6 @@ LdapFindResult LdapConnection::find(const LdapSearch& search) {
   }
   out.what = is_lost(code) ? LdapFind::Lost : LdapFind::Failed;
   out.why = "search: " + h.reason(code);
-  out.timed_out = code == LDAP_TIMEOUT;
   return out;
 }
 

@@ -13,16 +13,14 @@ namespace postern {
 enum class LdapBind : uint8_t { Right, Wrong, Disabled, Expired, NoSuchEntry, Failed, Lost };
 struct LdapBindResult {
   LdapBind what = LdapBind::Lost;
-  std::string why;         // Failed, Lost: for the log
-  bool timed_out = false;
+  std::string why{};  // Failed, Lost: for the log
 };
 
 enum class LdapFind : uint8_t { One, None, Many, NoSuchBase, Failed, Lost };
 struct LdapFindResult {
   LdapFind what = LdapFind::Lost;
-  std::string why;
-  bool timed_out = false;
-  LdapEntry entry;
+  std::string why{};
+  LdapEntry entry{};
 };
 
 struct LdapSearch {

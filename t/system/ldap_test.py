@@ -3,7 +3,7 @@
 import os, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-import daemon, ldap, stub, tap, world
+import daemon, dovecot, ldap, lmtp_stub, stub, tap, world
 from clients import Imap, Lmtp, Pop3, Sieve, Smtp, b64
 from ldap import PEOPLE, SUFFIX, person
 from tap import contains, expect, test, until
@@ -11,6 +11,11 @@ from tap import contains, expect, test, until
 PASSWORD = daemon.PASSWORD
 ATTRS = "uid=user, userPassword=password, l=port, =proxy=y, =host=127.0.0.1, =pass=backendpw"
 BIND_ATTRS = ATTRS.replace("userPassword=password, ", "")
+MAIL_ATTRS = "uid=user, l=port, =proxy=y, =host=127.0.0.1, =protocol=lmtp"
+DELIVER = """#!/bin/sh
+echo "$(id -u) $HOME $USER" >"$HOME/who"
+cat >"$HOME/mail"
+"""
 CONSTANTS = "=proxy=y, =host=127.0.0.1, =port=%d, =pass=backendpw"  # row B23, as in the manual's proxy example
 DIRECT = "uid=%%n,%s" % PEOPLE
 seen = []
@@ -29,12 +34,14 @@ def talk(connection):
 
 
 def people(port):
-    at = "l: %d" % port
+    at, owner = "l: %d" % port, dovecot.owner()
+    os.chown(world.folder("home", 0o700), *owner[1:])
     return [person("joe", PASSWORD, at), person("o'brien (jr)*", PASSWORD, at), person("jörg, x", PASSWORD, at),
             person("twice", PASSWORD, at, "mail: shared@example.org"), person("again", PASSWORD, at, "mail: shared@example.org"),
             person("several", PASSWORD, at, "description: first", "description: second"),
             ldap.policy("strict", "pwdLockout: TRUE"), ldap.policy("aging", "pwdMaxAge: 1"),
             person("locked", PASSWORD, at, "pwdPolicySubentry: cn=strict," + SUFFIX, "pwdAccountLockedTime: 000001010000Z"),
+            person("reader", PASSWORD, "l: %d" % mail.port), person("here", PASSWORD, uid=owner[1], gid=owner[2], home=world.path("home")),
             person("expired", PASSWORD, at, "pwdPolicySubentry: cn=aging," + SUFFIX, "pwdChangedTime: 20200101000000Z")]
 
 
@@ -63,6 +70,12 @@ def passdbs():
         "hang": main.block(pass_attrs=ATTRS, uris="ldap://127.0.0.1:%d" % silent.port, timeout="1 sec"),
         "half": main.block(pass_attrs=ATTRS, uris="ldap://127.0.0.1:%d" % half.port, timeout="1 sec"),
         "hangfirst": main.block(pass_attrs=ATTRS, uris="ldap://127.0.0.1:%d %s" % (silent.port, main.uri), timeout="1 sec"),
+        "hangtls": main.block(pass_attrs=ATTRS, uris="ldaps://127.0.0.1:%d" % silent.port, timeout="1 sec"),
+        "hangstarttls": main.block(pass_attrs=ATTRS, uris="ldap://127.0.0.1:%d" % silent.port, tls="yes", timeout="1 sec"),
+        "tlsbind": main.block(pass_attrs=BIND_ATTRS, tls="yes", tls_ca_cert_file=ca, auth_bind="yes"),
+        "mail": main.block(pass_attrs=MAIL_ATTRS, auth_bind="yes"),
+        "maildirect": main.block(pass_attrs=MAIL_ATTRS, auth_bind="yes", auth_bind_userdn=DIRECT),
+        "here": main.block(pass_attrs="uid=user", auth_bind="yes"),
         "many": main.block(pass_attrs=ATTRS, pass_filter="(mail=shared@example.org)"),
         "nobase": main.block(pass_attrs=ATTRS, base="ou=nowhere," + SUFFIX),
         "branch": main.block(pass_attrs=ATTRS, base="ou=%n," + SUFFIX),
@@ -76,15 +89,19 @@ def passdbs():
 
 
 def set_up():
-    global proxy, main, first, away, backend, silent, half
+    global proxy, main, first, away, backend, silent, half, mail
     why = daemon.missing() or ldap.missing()
     if why:
         return why
     backend = stub.Stub(talk)
+    mail = lmtp_stub.Server()
     silent = stub.Stub(stub.wait_for_close)
     half = stub.Stub(lambda c: (c.recv(100), c.sendall(b"\x30\x84\x00\x00\x00\x40\x02\x01"), stub.wait_for_close(c)))
     main, first, away = (ldap.Slapd(name, *people(backend.port)).start() for name in ("main", "first", "away"))
-    proxy = daemon.Postern("proxy", protocols=["imap", "pop3", "submission", "sieve", "lmtp"], lmtp_proxy=True, passdb=passdbs(),
+    program = world.write("deliver", DELIVER, 0o755)
+    userdb = ({"driver": "ldap", "args": main.file("dovecot-ldap-user.conf.ext", pass_filter=None, user_filter="(&(objectClass=posixAccount)(uid=%n))")},)
+    proxy = daemon.Postern("proxy", protocols=["imap", "pop3", "submission", "sieve", "lmtp"], lmtp_proxy=True, passdb=passdbs(), userdb=userdb,
+                           first_valid_uid=1, mail_temp_dir=world.folder("temp", 0o1777), service={"lmtp": {"executable": program}},
                            auth_username_chars="", auth_internal_failure_delay=0, disable_plaintext_auth=False).start()
     return None
 
@@ -176,7 +193,7 @@ def unusual_names_are_found():
 
 @test
 def tls():
-    for way in ("starttls", "ldaps", "ldapi", "noverify"):
+    for way in ("starttls", "ldaps", "ldapi", "noverify", "tlsbind"):
         right("joe@%s.test" % way)
         wrong("joe@%s.test" % way, "wrong")
 
@@ -226,13 +243,15 @@ def a_server_that_never_answers():
     for client in hanging:
         contains(client.answer("a")[1], "NO [UNAVAILABLE]")
         client.close()
-    proxy.wait_line("hang.test.*Timed out")
+    proxy.wait_line("hang.test.*no answer in time")
     right("joe@hangfirst.test")
+    temporary("joe@hangtls.test", "hangtls.test.*no answer in time")
+    temporary("joe@hangstarttls.test", "hangstarttls.test.*no answer in time")
 
 
 @test
 def a_server_that_stops_in_the_middle_of_an_answer():
-    temporary("joe@half.test", "half.test.*Timed out")
+    temporary("joe@half.test", "half.test.*no answer in time")
 
 
 @test
@@ -253,11 +272,25 @@ def several_values():
 
 @test
 def recipients_are_looked_up_without_a_password():
-    """Also where passwords are checked by binding; a stub is no mail server, but it is what they are sent to."""
-    for way in ("bind", "direct"):
+    """Also where passwords are checked by binding."""
+    for way in ("mail", "maildirect"):
         client = Lmtp(proxy.lmtp)
-        expect(client.login("nobody@%s.test" % way).startswith("550"), "an unknown user")
+        client.lhlo()
+        answers = client.mail("nobody@%s.test" % way, "reader@%s.test" % way)
+        expect(answers[0].startswith("550 5.1.1") and answers[1].startswith("250 "), answers)
+        contains(client.data(b"Subject: x\r\n\r\nHello.\r\n")[0], "250 2.")
         client.close()
+
+
+@test
+def users_of_this_host():
+    """user_attrs and user_filter: who the program runs as, and where."""
+    client = Lmtp(proxy.lmtp)
+    client.lhlo()
+    answers = client.mail("here@here.test")
+    expect(answers[0].startswith("250 "), answers)
+    contains(client.data(b"Subject: x\r\n\r\nHello.\r\n")[0], "250 2.")
+    expect(world.read(world.path("home", "who")) == "%d %s here\n" % (dovecot.owner()[1], world.path("home")), world.read(world.path("home", "who")))
 
 
 @test

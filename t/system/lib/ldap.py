@@ -59,9 +59,9 @@ def escaped(name):
     return "".join(c if c.isalnum() else "".join("\\%02x" % b for b in c.encode()) for c in name)
 
 
-def person(name, password, *more):
+def person(name, password, *more, uid=1000, gid=1000, home="/nonexistent"):
     return entry("uid=%s,%s" % (escaped(name), PEOPLE), "objectClass: inetOrgPerson", "objectClass: posixAccount", "cn: " + name, "sn: " + name,
-                 "uid: " + name, "uidNumber: 1000", "gidNumber: 1000", "homeDirectory: /home/" + name.replace("/", "_"),
+                 "uid: " + name, "uidNumber: %d" % uid, "gidNumber: %d" % gid, "homeDirectory: " + home,
                  "userPassword: " + hashed(password), *more)
 
 
