@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """passdb and userdb ldap against real slapds: searches, binds, TLS, servers that are away (AUTH-19, AUTH-20)."""
-import os, sys
+import os, signal, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import daemon, dovecot, ldap, lmtp_stub, stub, tap, world
@@ -73,6 +73,9 @@ def passdbs():
         "hangtls": main.block(pass_attrs=ATTRS, uris="ldaps://127.0.0.1:%d" % silent.port, timeout="1 sec"),
         "hangstarttls": main.block(pass_attrs=ATTRS, uris="ldap://127.0.0.1:%d" % silent.port, tls="yes", timeout="1 sec"),
         "tlsbind": main.block(pass_attrs=BIND_ATTRS, tls="yes", tls_ca_cert_file=ca, auth_bind="yes"),
+        "constants": main.block(pass_attrs=CONSTANTS % backend.port + ", =nopassword=y"),
+        "stopped": first.block(pass_attrs=ATTRS, uris=first.uri + " " + main.uri, timeout="1 sec"),
+        "stoppedbind": first.block(pass_attrs=BIND_ATTRS, uris=first.uri + " " + main.uri, auth_bind="yes", timeout="1 sec"),
         "mail": main.block(pass_attrs=MAIL_ATTRS, auth_bind="yes"),
         "maildirect": main.block(pass_attrs=MAIL_ATTRS, auth_bind="yes", auth_bind_userdn=DIRECT),
         "here": main.block(pass_attrs="uid=user", auth_bind="yes"),
@@ -208,6 +211,27 @@ def a_certificate_of_somebody_else():
 def a_dead_server_before_a_good_one():
     right("joe@deadfirst.test")
     wrong("joe@deadfirst.test", "wrong")
+
+
+@test
+def fields_without_an_attribute():
+    """Row B23: the directory only knows who exists."""
+    right("joe@constants.test", "anything")
+    wrong("nobody@constants.test")
+
+
+@test
+def the_server_stops_to_answer_under_way():
+    """The look-up is made again, with a new connection and then with the next server."""
+    for way in ("stopped", "stoppedbind"):
+        right("joe@%s.test" % way)
+    world.kill(first.process.pid, signal.SIGSTOP)
+    try:
+        for way in ("stopped", "stoppedbind"):
+            right("joe@%s.test" % way)
+            wrong("joe@%s.test" % way, "wrong")
+    finally:
+        world.kill(first.process.pid, signal.SIGCONT)
 
 
 @test
