@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <span>
 
+#include "auth/db_ldap_plan.h"
+#include "auth/db_pam_plan.h"
 #include "auth/db_passwd.h"
 #include "auth/db_passwd_file.h"
 #include "auth/db_sql_plan.h"
@@ -17,6 +19,10 @@ constexpr Driver kPassdbDrivers[] = {
     {"static", describe_static, open_static},
     {"passwd-file", describe_passwd_file, open_passwd_file},
     {"sql", describe_sql, nullptr},
+    {"ldap", describe_ldap, nullptr},
+    {"pam", describe_pam, nullptr},
+    {"passwd", describe_passwd, nullptr},
+    {"shadow", describe_passwd, nullptr},
 };
 
 Result<DriverTraits> describe_prefetch(const DatabaseSettings& settings, DbKind) {
@@ -31,6 +37,7 @@ constexpr Driver kUserdbDrivers[] = {
     {"passwd-file", describe_passwd_file, open_passwd_file},
     {"passwd", describe_passwd, nullptr},
     {"sql", describe_sql, nullptr},
+    {"ldap", describe_ldap, nullptr},
     {"prefetch", describe_prefetch, nullptr},
 };
 

@@ -66,6 +66,8 @@ class Database {
   // Never throws. May block in an auth-worker only. `password`: to be checked by a database whose traits say that it
   // verifies; null: only who the user is, his password is known to be right, or there is none.
   virtual DbRow lookup(const Variables& variables, const SecretString* password) = 0;
+  // Its process should make room for a new one: libraries that leak (AUTH-21).
+  virtual bool worn_out() const { return false; }
 };
 
 // A database that answers later: it waits for a socket in auth's loop.
