@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <span>
 
+#include "auth/db_http_plan.h"
 #include "auth/db_passwd.h"
 #include "auth/db_passwd_file.h"
+#include "auth/db_redis_plan.h"
 #include "auth/db_sql_plan.h"
 #include "auth/db_static.h"
 #include "base/text.h"
+#include "config.h"
 
 namespace postern {
 
@@ -17,6 +20,12 @@ constexpr Driver kPassdbDrivers[] = {
     {"static", describe_static, open_static},
     {"passwd-file", describe_passwd_file, open_passwd_file},
     {"sql", describe_sql, nullptr},
+#ifdef HAVE_HIREDIS
+    {"redis", describe_redis, nullptr},
+#endif
+#ifdef HAVE_CURL
+    {"http", describe_http, nullptr},
+#endif
 };
 
 Result<DriverTraits> describe_prefetch(const DatabaseSettings& settings, DbKind) {
@@ -31,6 +40,9 @@ constexpr Driver kUserdbDrivers[] = {
     {"passwd-file", describe_passwd_file, open_passwd_file},
     {"passwd", describe_passwd, nullptr},
     {"sql", describe_sql, nullptr},
+#ifdef HAVE_HIREDIS
+    {"redis", describe_redis, nullptr},
+#endif
     {"prefetch", describe_prefetch, nullptr},
 };
 

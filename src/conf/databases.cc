@@ -26,8 +26,8 @@ constexpr DriverRow kDrivers[] = {
     {"pam", "", false, "", false},
     {"sql", "sql_", true, "driver connect password_query user_query iterate_query update_query default_pass_scheme", false},
     {"ldap", "ldap_", true, "", false},
-    {"redis", "redis_", false, "", false},
-    {"http", "http_", false, "", false},
+    {"redis", "redis_", false, "uri key format default_pass_scheme connect_timeout timeout max_requests", false},
+    {"http", "http_", false, "url header timeout max_requests ca_file cert_file key_file", false},
     {"oauth2", "oauth2_", true, "", false},
 };
 
