@@ -129,7 +129,7 @@ std::vector<SecretString> auth_http_headers(const Variables& variables, const Se
   headers.add_escaped("Auth-User", headers.value(Variable::User));
   headers.add_escaped("Auth-Pass", password == nullptr ? std::string_view() : password->reveal());
   headers.add("Auth-Protocol", their_word(kProtocols, headers.value(Variable::Service)));
-  headers.add("Auth-Login-Attempt", "1");
+  headers.add("Auth-Login-Attempt", headers.value(Variable::LoginAttempt));
   headers.add("Client-IP", headers.value(Variable::RemoteIp));
   if (password == nullptr) add_envelope(headers);
   if (headers.value(Variable::Secured) == "TLS") headers.add("Auth-SSL", "on");

@@ -1,6 +1,6 @@
 # What auth and its worker share; the worker alone links the databases' libraries.
 noinst_LIBRARIES += libauth.a
-libauth_a_SOURCES = %D%/chain.cc %D%/chain.h %D%/checks.cc %D%/checks.h %D%/db.cc %D%/db.h %D%/db_http_plan.cc %D%/db_http_plan.h %D%/db_redis_plan.cc %D%/db_redis_plan.h %D%/db_passwd.cc %D%/db_passwd.h %D%/db_passwd_file.cc \
+libauth_a_SOURCES = %D%/auth_http.cc %D%/auth_http.h %D%/chain.cc %D%/chain.h %D%/checks.cc %D%/checks.h %D%/db.cc %D%/db.h %D%/db_http_plan.cc %D%/db_http_plan.h %D%/db_redis_plan.cc %D%/db_redis_plan.h %D%/db_passwd.cc %D%/db_passwd.h %D%/db_passwd_file.cc \
   %D%/db_passwd_file.h %D%/db_sql_plan.cc %D%/db_sql_plan.h %D%/db_static.cc %D%/db_static.h %D%/delay_line.cc \
   %D%/delay_line.h %D%/digest.cc %D%/digest.h %D%/fields.cc %D%/fields.h %D%/mail_starts.cc %D%/mail_starts.h %D%/penalty.cc %D%/penalty.h %D%/request.cc %D%/request.h %D%/request_chain.cc %D%/request_end.cc \
   %D%/request_local.cc %D%/request_values.cc \
@@ -10,7 +10,7 @@ AUTH_LIBS = libauth.a $(POSTERN_LIBS) $(LIBCRYPT_LIBS) $(SODIUM_LIBS)
 
 # Databases that answer in auth's loop.
 noinst_LIBRARIES += libauthasync.a
-libauthasync_a_SOURCES = %D%/async_databases.cc %D%/async_databases.h %D%/auth_http.cc %D%/auth_http.h %D%/db_http.h %D%/db_redis.h
+libauthasync_a_SOURCES = %D%/async_databases.cc %D%/async_databases.h %D%/db_http.h %D%/db_redis.h
 if HAVE_HIREDIS
 libauthasync_a_SOURCES += %D%/db_redis.cc
 endif
