@@ -64,9 +64,9 @@ int auth_main(int argc, char** argv) {
   Resolver resolver(role.loop());
 #ifdef HAVE_CURL
   HttpClient http(role.loop());
-  const AsyncWorld world{role.loop(), &http};
+  const AsyncWorld world{role.loop(), resolver, &http};
 #else
-  const AsyncWorld world{role.loop(), nullptr};
+  const AsyncWorld world{role.loop(), resolver, nullptr};
 #endif
   if (const Status opened = open_async_databases(role.boot().configuration, world, *settings); !opened) fatal(kExitConfig, opened.error());
   AuthMain* main = nullptr;

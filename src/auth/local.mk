@@ -1,12 +1,13 @@
 # What auth and its worker share; the worker alone links the databases' libraries.
 noinst_LIBRARIES += libauth.a
-libauth_a_SOURCES = %D%/admin_desk.cc %D%/admin_desk.h %D%/attempts.cc %D%/attempts.h %D%/chain.cc %D%/chain.h \
-  %D%/checks.cc %D%/checks.h %D%/db.cc %D%/db.h %D%/db_ldap_attributes.cc %D%/db_ldap_attributes.h %D%/db_ldap_plan.cc \
-  %D%/db_ldap_plan.h %D%/db_ldap_text.cc %D%/db_ldap_text.h %D%/db_pam_plan.cc %D%/db_pam_plan.h %D%/db_passwd.cc \
-  %D%/db_passwd.h %D%/db_passwd_file.cc %D%/db_passwd_file.h %D%/db_sql_plan.cc %D%/db_sql_plan.h %D%/db_static.cc \
-  %D%/db_static.h %D%/delay_line.cc %D%/delay_line.h %D%/digest.cc %D%/digest.h %D%/fields.cc %D%/fields.h \
-  %D%/mail_starts.cc %D%/mail_starts.h %D%/penalty.cc %D%/penalty.h %D%/policy.cc %D%/policy.h %D%/request.cc \
-  %D%/request.h %D%/request_chain.cc %D%/request_end.cc %D%/request_local.cc %D%/request_policy.cc \
+libauth_a_SOURCES = %D%/admin_desk.cc %D%/admin_desk.h %D%/attempts.cc %D%/attempts.h %D%/auth_http.cc %D%/auth_http.h \
+  %D%/chain.cc %D%/chain.h %D%/checks.cc %D%/checks.h %D%/db.cc %D%/db.h %D%/db_ldap_attributes.cc \
+  %D%/db_ldap_attributes.h %D%/db_ldap_plan.cc %D%/db_ldap_plan.h %D%/db_ldap_text.cc %D%/db_ldap_text.h \
+  %D%/db_pam_plan.cc %D%/db_pam_plan.h %D%/db_http_plan.cc %D%/db_http_plan.h %D%/db_redis_plan.cc %D%/db_redis_plan.h \
+  %D%/db_passwd.cc %D%/db_passwd.h %D%/db_passwd_file.cc %D%/db_passwd_file.h %D%/db_sql_plan.cc %D%/db_sql_plan.h \
+  %D%/db_static.cc %D%/db_static.h %D%/delay_line.cc %D%/delay_line.h %D%/digest.cc %D%/digest.h %D%/fields.cc \
+  %D%/fields.h %D%/mail_starts.cc %D%/mail_starts.h %D%/penalty.cc %D%/penalty.h %D%/policy.cc %D%/policy.h \
+  %D%/request.cc %D%/request.h %D%/request_chain.cc %D%/request_end.cc %D%/request_local.cc %D%/request_policy.cc \
   %D%/request_values.cc %D%/schemes.cc %D%/schemes.h %D%/service.cc %D%/service.h %D%/service_entry.h \
   %D%/service_times.cc %D%/settings.cc %D%/settings.h %D%/username.cc %D%/username.h %D%/variables.cc %D%/variables.h \
   %D%/workers.cc %D%/workers.h
@@ -14,12 +15,19 @@ AUTH_LIBS = libauth.a $(POSTERN_LIBS) $(LIBCRYPT_LIBS) $(SODIUM_LIBS)
 
 # Databases that answer in auth's loop.
 noinst_LIBRARIES += libauthasync.a
-libauthasync_a_SOURCES = %D%/async_databases.cc %D%/async_databases.h
+libauthasync_a_SOURCES = %D%/async_databases.cc %D%/async_databases.h %D%/db_http.h %D%/db_redis.h
 if HAVE_CURL
 libauthasync_a_SOURCES += %D%/policy_client.cc
 endif
 libauthasync_a_SOURCES += %D%/policy_client.h
 EXTRA_DIST += %D%/policy_client.cc
+if HAVE_HIREDIS
+libauthasync_a_SOURCES += %D%/db_redis.cc
+endif
+if HAVE_CURL
+libauthasync_a_SOURCES += %D%/db_http.cc
+endif
+EXTRA_DIST += %D%/db_http.cc %D%/db_redis.cc
 
 noinst_LIBRARIES += libauthworker.a
 libauthworker_a_SOURCES = %D%/db_ldap.h %D%/db_ldap_connection.h %D%/db_pam.h %D%/db_sql.h %D%/worker.cc %D%/worker.h

@@ -31,8 +31,8 @@ constexpr DriverRow kDrivers[] = {
      "pass_attrs pass_filter user_attrs user_filter iterate_attrs iterate_filter auth_bind auth_bind_userdn default_pass_scheme ldap_version "
      "timeout debug_level blocking ldaprc_path sasl_bind sasl_mech sasl_realm sasl_authz_id",
      false},
-    {"redis", "redis_", false, "", false},
-    {"http", "http_", false, "", false},
+    {"redis", "redis_", false, "uri key format default_pass_scheme connect_timeout timeout max_requests", false},
+    {"http", "http_", false, "url header timeout max_requests ca_file cert_file key_file", false},
     {"oauth2", "oauth2_", true, "", false},
 };
 

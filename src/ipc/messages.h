@@ -30,10 +30,11 @@ struct AuthSubject {
   bool no_penalty = false;
   FieldList forward;        // received forward_* fields, names without the prefix
   uint32_t max_userip = 0;  // mail_max_userip_connections as it holds for him; 0: any number
+  uint32_t attempt = 1;     // of this connection to log in
 
   auto fields() {
     return std::tie(service, session, local_name, client_id, remote, local, real_remote, real_local, secured, pid,
-                    no_penalty, forward, max_userip);
+                    no_penalty, forward, max_userip, attempt);
   }
 };
 

@@ -101,6 +101,7 @@ AuthStart Session::auth_start(AuthBegin begin) const {
   start.mechanism = std::move(begin.mechanism);
   start.initial = std::move(begin.initial);
   start.subject = subject_of(side_.info(), worker_.pid());
+  start.subject.attempt = history_.attempts;
   start.subject.max_userip = static_cast<uint32_t>(side_.view().settings.number(Key::mail_max_userip_connections));
   return start;
 }
