@@ -133,7 +133,9 @@ void Session::request(PolicyRefusal refusal) {
                                 : fmt::format("Authenticate {} failed: {}", printable(refusal.mechanism, 64), refusal.reason));
 }
 
-void Session::request(Farewell farewell) { finish(std::string(farewell.reason)); }
+void Session::request(Farewell farewell) {
+  finish(std::string(history_.last == AttemptEnd::TooManyConnections ? history_.limit.words : farewell.reason));
+}
 
 // --- speaking and ending -----------------------------------------------------------------
 
@@ -151,6 +153,8 @@ void Session::answer(Answer a) {
 
 void Session::drop_destination() {
   proxy_.reset();
+  held_route_.reset();
+  place_ = {};
   program_.reset();
   side_.info().mail_pid = 0;
 }
