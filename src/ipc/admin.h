@@ -49,8 +49,8 @@ struct AdminEnd {
   int status = 0;  // exit code for posternctl
   uint64_t count = 0;
   std::string error;
-  std::string user, result, reason;  // "ok", "failed", "disabled" ...
-  std::vector<std::pair<std::string, std::string>> passdb, userdb;
+  std::string user{}, result{}, reason{};  // "ok", "failed", "disabled" ...
+  std::vector<std::pair<std::string, std::string>> passdb{}, userdb{};
 };
 
 // Lines with their end. Text that is not UTF-8 becomes U+FFFD.

@@ -444,8 +444,8 @@ using Messages = MessageList<AuthHello, AuthStart, UserLookup, AuthContinue, Aut
                              WorkerRow, WorkerVerify, WorkerVerdict, ChildReady, ChildStatus, NeedWorker, PeerOpened,
                              InputOpened, StopChild, ServiceFull, ReopenLogs, ForkWorker, WorkerForked, WorkerEnded,
                              SessionStarted, SessionEnded, KickSessions, KickWorkers, ReportsOpened, WorkerGone,
-                             StartMail, MailStarted, AuthQuestion, AuthAnswer, ReserveSession, SessionReserved, AskIdle, IdleSessions, CloseIdle,
-                             WorkerConnected>;
+                             StartMail, MailStarted, ReserveSession, SessionReserved, AskIdle, IdleSessions, CloseIdle, WorkerConnected,
+                             AuthQuestion, AuthAnswer>;
 
 }  // namespace postern
 
