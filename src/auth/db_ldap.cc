@@ -12,7 +12,7 @@ namespace postern {
 namespace {
 
 constexpr int kTries = 3;
-constexpr std::chrono::seconds kPatience{20};  // for another try; auth gives a worker up after 60 s
+constexpr std::chrono::seconds kPatience{30};  // for another try; auth gives a worker up after 60 s
 
 // A connection to one of the servers, renewed as it is needed.
 class Link {
