@@ -4,6 +4,10 @@
 
 #include "config.h"
 
+#ifdef HAVE_CURL
+#include "auth/db_oauth2.h"
+#endif
+
 namespace postern {
 
 namespace {
@@ -13,7 +17,11 @@ struct AsyncDriver {
   Result<std::unique_ptr<AsyncDatabase>> (*open)(const DatabaseSettings& settings, DbKind kind, const AsyncWorld& world);
 };
 
-const std::vector<AsyncDriver> kAsyncDrivers{};
+constexpr AsyncDriver kAsyncDrivers[] = {
+#ifdef HAVE_CURL
+    {"oauth2", open_oauth2},
+#endif
+};
 
 Status open_list(const std::vector<DatabaseSettings>& blocks, DbKind kind, const AsyncWorld& world, PassdbList& list) {
   for (const auto& database : list.databases) {

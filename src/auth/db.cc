@@ -7,7 +7,9 @@
 #include "auth/db_passwd_file.h"
 #include "auth/db_sql_plan.h"
 #include "auth/db_static.h"
+#include "auth/oauth2_plan.h"
 #include "base/text.h"
+#include "config.h"
 
 namespace postern {
 
@@ -17,6 +19,9 @@ constexpr Driver kPassdbDrivers[] = {
     {"static", describe_static, open_static},
     {"passwd-file", describe_passwd_file, open_passwd_file},
     {"sql", describe_sql, nullptr},
+#ifdef HAVE_CURL
+    {"oauth2", describe_oauth2, nullptr},
+#endif
 };
 
 Result<DriverTraits> describe_prefetch(const DatabaseSettings& settings, DbKind) {

@@ -6,11 +6,21 @@ libauth_a_SOURCES = %D%/chain.cc %D%/chain.h %D%/checks.cc %D%/checks.h %D%/db.c
   %D%/request_local.cc %D%/request_values.cc \
   %D%/schemes.cc %D%/schemes.h %D%/service.cc %D%/service.h %D%/settings.cc %D%/settings.h %D%/username.cc \
   %D%/username.h %D%/variables.cc %D%/variables.h %D%/workers.cc %D%/workers.h
-AUTH_LIBS = libauth.a $(POSTERN_LIBS) $(LIBCRYPT_LIBS) $(SODIUM_LIBS)
+if HAVE_CURL
+libauth_a_SOURCES += %D%/oauth2_plan.cc %D%/oauth2_plan.h
+endif
+EXTRA_DIST += %D%/oauth2_plan.cc %D%/oauth2_plan.h
+AUTH_LIBS = libauth.a $(POSTERN_LIBS) $(LIBCRYPT_LIBS) $(SODIUM_LIBS) $(CURL_LIBS)
 
 # Databases that answer in auth's loop.
 noinst_LIBRARIES += libauthasync.a
 libauthasync_a_SOURCES = %D%/async_databases.cc %D%/async_databases.h
+if HAVE_CURL
+libauthasync_a_SOURCES += $(OAUTH2_SOURCES)
+endif
+OAUTH2_SOURCES = %D%/db_oauth2.cc %D%/db_oauth2.h %D%/jwks.cc %D%/jwt.cc %D%/jwt.h %D%/jwt_key.cc %D%/jwt_key.h %D%/jwt_key_store.cc \
+  %D%/jwt_key_store.h %D%/oauth2_claims.cc %D%/oauth2_claims.h %D%/oauth2_http.cc %D%/oauth2_http.h
+EXTRA_DIST += $(OAUTH2_SOURCES)
 
 noinst_LIBRARIES += libauthworker.a
 libauthworker_a_SOURCES = %D%/db_sql.h %D%/worker.cc %D%/worker.h
