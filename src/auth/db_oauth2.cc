@@ -1,5 +1,7 @@
 #include "auth/db_oauth2.h"
 
+#include <algorithm>
+
 #include "auth/jwt.h"
 #include "auth/jwt_key_store.h"
 #include "auth/oauth2_claims.h"
@@ -11,6 +13,8 @@ namespace postern {
 namespace {
 
 using Kind = TokenVerdict::Kind;
+
+constexpr std::string_view kAccessToken = "access_token";
 
 constexpr PasswordCheck kChecks[] = {PasswordCheck::Right, PasswordCheck::Wrong, PasswordCheck::Wrong, PasswordCheck::Disabled, PasswordCheck::None};
 static_assert(std::size(kChecks) == static_cast<size_t>(Kind::kCount));
@@ -42,7 +46,7 @@ struct TokenLookup {
     out.why = std::move(verdict.why);
     out.refusal = token_refusal(plan, verdict.kind, mechanism);
     if (verdict.kind != Kind::Right) return out;
-    claims.set("access_token", token.reveal());
+    claims.set(kAccessToken, token.reveal());
     out.fields = token_fields(plan, claims, variables);
     return out;
   }
@@ -69,7 +73,7 @@ class Oauth2Database final : public AsyncDatabase {
 
   void get_token(const Lookup& lookup) {
     send(lookup, grant_request(plan_, lookup->user, lookup->token), RefusalMeans::Us, "grant_url", [this, lookup] {
-      const auto token = lookup->claims.text("access_token");
+      const auto token = lookup->claims.text(kAccessToken);
       if (!token || token->empty()) return finish(*lookup, {Kind::Broken, "grant_url: the answer has no access_token"});
       lookup->token = SecretString(*token);
       lookup->claims = {};
@@ -102,7 +106,9 @@ class Oauth2Database final : public AsyncDatabase {
 
   // Whether the next answer would add nothing that is needed.
   bool has_all(const TokenClaims& claims) const {
-    return claims.find(plan_.username_attribute) != nullptr && (plan_.active_attribute.empty() || claims.find(plan_.active_attribute) != nullptr);
+    const auto missing = [&](std::string_view name) { return !name.empty() && name != kAccessToken && claims.find(name) == nullptr; };
+    return !missing(plan_.username_attribute) && !missing(plan_.active_attribute) &&
+           std::none_of(plan_.uses.begin(), plan_.uses.end(), [&](const VariableUse& use) { return missing(token_variable(use.argument).value_or("")); });
   }
 
   void judge(const Lookup& lookup, ClaimsFrom from) {

@@ -3,6 +3,7 @@
 #include <openssl/core_names.h>
 #include <openssl/decoder.h>
 #include <openssl/ecdsa.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/param_build.h>
@@ -43,6 +44,11 @@ using DigestContext = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX_free>>;
 using Number = std::unique_ptr<BIGNUM, Freed<BN_free>>;
 using Signature = std::unique_ptr<ECDSA_SIG, Freed<ECDSA_SIG_free>>;
 
+// What failed here must not be found in OpenSSL's queue by the TLS of somebody else in this thread.
+struct ErrorsEndHere {
+  ~ErrorsEndHere() { ERR_clear_error(); }
+};
+
 const unsigned char* bytes(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
 Number number(std::string_view text) { return Number(BN_bin2bn(bytes(text), static_cast<int>(text.size()), nullptr)); }
@@ -78,6 +84,7 @@ const JwtAlgorithm* find_jwt_algorithm(std::string_view name) {
 }
 
 Result<JwtKey> JwtKey::from_pem(std::string_view pem) {
+  const ErrorsEndHere clean;
   EVP_PKEY* key = nullptr;
   const Decoder decoder(OSSL_DECODER_CTX_new_for_pkey(&key, "PEM", nullptr, nullptr, EVP_PKEY_PUBLIC_KEY, nullptr, nullptr));
   const unsigned char* at = bytes(pem);
@@ -94,6 +101,7 @@ Result<JwtKey> JwtKey::from_secret(SecretString secret) {
 }
 
 Result<JwtKey> JwtKey::from_rsa(std::string_view n, std::string_view e) {
+  const ErrorsEndHere clean;
   const Builder builder(OSSL_PARAM_BLD_new());
   const Number modulus = number(n), exponent = number(e);
   if (!builder || !modulus || !exponent || n.size() > kMaxRsaBits / 8 || e.size() > 8 || BN_is_zero(exponent.get()) || BN_is_one(exponent.get()))
@@ -106,6 +114,7 @@ Result<JwtKey> JwtKey::from_rsa(std::string_view n, std::string_view e) {
 }
 
 Result<JwtKey> JwtKey::from_ec(std::string_view curve, std::string_view x, std::string_view y) {
+  const ErrorsEndHere clean;
   const auto* row = std::find_if(std::begin(kCurves), std::end(kCurves), [&](const CurveRow& r) { return r.name == curve; });
   if (row == std::end(kCurves)) return Error("its curve is none of P-256, P-384, P-521");
   if (x.size() != row->size || y.size() != row->size) return Error("its coordinates have not the curve's size");
@@ -149,6 +158,7 @@ bool JwtKey::serves(const JwtAlgorithm& algorithm) const {
 }
 
 bool JwtKey::verifies(const JwtAlgorithm& algorithm, std::string_view text, std::string_view signature) const {
+  const ErrorsEndHere clean;
   if (!serves(algorithm)) return false;
   return public_ ? verifies_public(algorithm, text, signature) : verifies_hmac(algorithm, text, signature);
 }

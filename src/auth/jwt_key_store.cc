@@ -54,7 +54,8 @@ Result<SecretString> read_file(const std::string& file) {
 
 Result<JwtKey> key_from(const JwtAlgorithm& algorithm, const SecretString& text) {
   if (algorithm.family != JwtFamily::Hmac) return JwtKey::from_pem(text.reveal());
-  auto secret = base64_decode_secret(trim(text.reveal()));
+  const std::string_view whole = text.reveal();
+  auto secret = base64_decode_secret(whole.substr(0, whole.find_last_not_of(" \t\r\n") + 1));
   if (!secret) return Error("is no key in base64");
   return JwtKey::from_secret(std::move(*secret));
 }

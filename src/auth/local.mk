@@ -34,6 +34,6 @@ AUTH_WORKER_LIBS = libauthworker.a $(AUTH_LIBS) $(SOCI_LIBS) $(LDAP_LIBS) $(PAM_
 
 pkglibexec_PROGRAMS += postern-auth postern-auth-worker
 postern_auth_SOURCES = %D%/auth_main.cc
-postern_auth_LDADD = libauthasync.a $(AUTH_LIBS) $(CURL_LIBS) $(HIREDIS_LIBS) $(JWT_LIBS)
+postern_auth_LDADD = libauthasync.a $(AUTH_LIBS) $(CURL_LIBS) $(HIREDIS_LIBS)
 postern_auth_worker_SOURCES = %D%/worker_main.cc
 postern_auth_worker_LDADD = $(AUTH_WORKER_LIBS)

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "conf/node.h"
 #include "net/http_client.h"
 
 namespace postern {
@@ -188,7 +189,8 @@ Status take_all(const DatabaseSettings& settings, Oauth2Plan& plan) {
     // The reader of the configuration has complained of names that nobody knows.
     if (key == std::end(kKeys)) continue;
     const Status status = key->take(value, plan);
-    if (!status) return Error(name + (name.ends_with("_secret") ? "" : " = " + printable(value)) + ": " + status.error());
+    const bool secret = is_secret_name(name) || has_url_password(value);
+    if (!status) return Error(name + (secret ? "" : " = " + printable(value)) + ": " + status.error());
   }
   return {};
 }

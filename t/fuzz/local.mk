@@ -25,6 +25,12 @@ FUZZ_TARGETS = \
   %D%/submission_front_fuzz \
   %D%/text_fuzz
 
+if HAVE_CURL
+FUZZ_TARGETS += %D%/token_fuzz
+endif
+EXTRA_DIST += %D%/token_fuzz.cc
+%C%_token_fuzz_LDADD = $(FUZZ_MAIN) libauthasync.a $(AUTH_LIBS)
+
 AM_DEFAULT_SOURCE_EXT = .cc
 LDADD = $(FUZZ_MAIN) $(POSTERN_LIBS)
 %C%_auth_fuzz_LDADD = $(FUZZ_MAIN) $(AUTH_LIBS)
