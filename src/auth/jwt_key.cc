@@ -104,7 +104,8 @@ Result<JwtKey> JwtKey::from_rsa(std::string_view n, std::string_view e) {
   const ErrorsEndHere clean;
   const Builder builder(OSSL_PARAM_BLD_new());
   const Number modulus = number(n), exponent = number(e);
-  if (!builder || !modulus || !exponent || n.size() > kMaxRsaBits / 8 || e.size() > 8 || BN_is_zero(exponent.get()) || BN_is_one(exponent.get()))
+  const bool sizes = !n.empty() && n.size() <= kMaxRsaBits / 8 && !e.empty() && e.size() <= 8;
+  if (!builder || !modulus || !exponent || !sizes || BN_is_zero(exponent.get()) || BN_is_one(exponent.get()))
     return Error("is no RSA key");
   OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, modulus.get());
   OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, exponent.get());

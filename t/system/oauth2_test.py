@@ -9,9 +9,9 @@ from authorization import CLIENT, CLIENT_SECRET, Key
 from clients import b64
 from tap import contains, expect, test, until
 
-DOMAINS = ["auth", "get", "post", "info", "jwks", "dir", "grant", "gone"]
+DOMAINS = ["auth", "get", "post", "info", "jwks", "dir", "grant", "gone", "slow", "tls", "untrusted"]
 DISCOVERY = "https://id.example.org/.well-known/openid-configuration"
-server, dead = authorization.Server(), authorization.Server()
+server, dead, secure = authorization.Server(), authorization.Server(), authorization.Server(tls=True)
 backend, proxy, submission, heard, keys, given = None, None, None, [], {}, set()
 
 
@@ -58,6 +58,9 @@ def passdbs():
             passdb("jwks", introspection_mode="local", jwks_file=world.path("jwks.json"), **rules),
             passdb("dir", introspection_mode="local", local_validation_key_dict="fs:posix:prefix=%s/" % folder, **rules),
             passdb("gone", introspection_mode="auth", introspection_url=dead.url("/me"), **rules),
+            passdb("slow", introspection_mode="get", introspection_url=server.url("/get?token="), **{**rules, "timeout_msecs": 200}),
+            passdb("tls", introspection_mode="auth", introspection_url=secure.url("/me"), tls_ca_cert_file=world.certificates()[0], **rules),
+            passdb("untrusted", introspection_mode="auth", introspection_url=secure.url("/me"), **rules),
             {**passdb("grant", grant_url=server.url("/token"), use_grant_password="yes", introspection_mode="auth", introspection_url=server.url("/me"),
                       **{**rules, "pass_attrs": rules["pass_attrs"].replace("%m", "xoauth2")}), "mechanisms": ["plain", "login"]})
 
@@ -72,6 +75,8 @@ def set_up():
         keys[name] = key
     server.start()
     dead.start()
+    secure.start()
+    secure.tokens = server.tokens
     submission = stub.Stub(take_mail)
     backend = TokenDovecot("backend", ["joe@%s.test" % d for d in DOMAINS]).start()
     proxy = daemon.Postern("proxy", protocols=["imap", "pop3", "submission", "sieve"], disable_plaintext_auth=False, passdb=passdbs(),
@@ -191,11 +196,18 @@ def tokens_are_introspected_in_each_mode():
 
 
 @test
-def tokeninfo_comes_first_and_introspection_when_the_user_is_missing():
+def tokeninfo_comes_first_and_introspection_when_something_is_missing():
     user = "joe@info.test"
+    asked_of_all = ["GET /me"]  # the backend's question
     del server.requests[:]
     accepted(user, token_for(user))
-    expect(server.requests == ["GET /tokeninfo", "GET /me"], server.requests)
+    expect(server.requests == ["GET /tokeninfo"] + asked_of_all, server.requests)
+    for missing in ("email", "port"):
+        token = token_for(user)
+        server.tokeninfo[token] = {k: v for k, v in server.tokens[token].items() if k != missing}
+        del server.requests[:]
+        accepted(user, token)
+        expect(server.requests == ["GET /tokeninfo", "GET /me"] + asked_of_all, server.requests)
     refused(user, "unknown", "the server says: invalid_token")
 
 
@@ -242,6 +254,22 @@ def a_server_in_trouble_is_a_temporary_failure():
     for protocol in PROTOCOLS:
         server.tokens["trouble"] = (503, b"")
         unavailable("joe@get.test", "trouble", protocol)
+
+
+@test
+def a_server_that_is_too_slow_is_a_temporary_failure():
+    token = token_for("joe@slow.test")
+    accepted("joe@slow.test", token)
+    server.hangs.add(token)
+    for protocol in PROTOCOLS:
+        unavailable("joe@slow.test", token, protocol)
+
+
+@test
+def a_server_shows_its_certificate():
+    accepted("joe@tls.test", token_for("joe@tls.test"))
+    unavailable("joe@untrusted.test", token_for("joe@untrusted.test"))
+    proxy.wait_line("introspection_url: .*certificate")
 
 
 @test

@@ -1,6 +1,6 @@
 """An authorization server: introspection in three ways, tokeninfo and the password grant (RFC 6749, RFC 7662), and signed tokens
 (RFC 7519), made with the openssl program."""
-import base64, hashlib, hmac, http.server, itertools, json, socket, subprocess, threading, time, urllib.parse
+import base64, hashlib, hmac, http.server, itertools, json, socket, ssl, subprocess, threading, time, urllib.parse
 
 import world
 
@@ -13,10 +13,11 @@ def b64url(data):
 
 
 class Server:
-    """`tokens` has what is said of each: claims, or a status and the bytes of the body. An unknown one is not active."""
+    """`tokens` has what is said of each: claims, or a status and the bytes of the body. An unknown one is not active.
+    `tokeninfo` has what is said there, where that is something else."""
 
-    def __init__(self):
-        self.tokens, self.requests, self.passwords = {}, [], {}
+    def __init__(self, tls=False):
+        self.tokens, self.tokeninfo, self.requests, self.passwords, self.tls = {}, {}, [], {}, tls
         self.hangs, self.released = set(), threading.Event()
         self.port = world.free_port()
         self.http, self.connections = None, []
@@ -56,6 +57,11 @@ class Server:
                 pass  # a proxy that no longer waits
 
         self.http = Listener(("127.0.0.1", self.port), Handler)
+        if self.tls:
+            _, cert, key = world.certificates()
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(cert, key)
+            self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
         threading.Thread(target=self.http.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
@@ -70,7 +76,7 @@ class Server:
         self.connections.clear()
 
     def url(self, path):
-        return "http://127.0.0.1:%d%s" % (self.port, path)
+        return "%s:%d%s" % ("https://localhost" if self.tls else "http://127.0.0.1", self.port, path)
 
     def about(self, token, unknown):
         if token in self.hangs:
@@ -83,7 +89,8 @@ class Server:
         query = {k: v[0] for k, v in urllib.parse.parse_qs(url.query).items()}
         self.requests.append("GET " + url.path)
         if url.path == "/tokeninfo":
-            return self.about(query.get("access_token"), (400, {"error": "invalid_token", "error_description": "no such token"}))
+            token = query.get("access_token")
+            return (200, self.tokeninfo[token]) if token in self.tokeninfo else self.about(token, (400, {"error": "invalid_token", "error_description": "no such token"}))
         if url.path == "/get":
             return self.about(query.get("token"), {"active": False})
         word, _, token = request.headers.get("Authorization", "").partition(" ")
