@@ -6,6 +6,10 @@
 #include "auth/db_redis.h"
 #include "config.h"
 
+#ifdef HAVE_CURL
+#include "auth/db_oauth2.h"
+#endif
+
 namespace postern {
 
 namespace {
@@ -21,6 +25,7 @@ constexpr AsyncDriver kAsyncDrivers[] = {
 #endif
 #ifdef HAVE_CURL
     {"http", open_http},
+    {"oauth2", open_oauth2},
 #endif
     {"", nullptr},  // so that there is a row
 };

@@ -11,6 +11,7 @@
 #include "auth/db_redis_plan.h"
 #include "auth/db_sql_plan.h"
 #include "auth/db_static.h"
+#include "auth/oauth2_plan.h"
 #include "base/text.h"
 #include "config.h"
 
@@ -31,6 +32,7 @@ constexpr Driver kPassdbDrivers[] = {
 #endif
 #ifdef HAVE_CURL
     {"http", describe_http, nullptr},
+    {"oauth2", describe_oauth2, nullptr},
 #endif
 };
 

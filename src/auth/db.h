@@ -24,7 +24,7 @@ enum class DbKind : uint8_t { Passdb, Userdb };
 // What a database has about one user.
 struct DbRow {
   LookupResult result = LookupResult::Broken;
-  std::string why;                       // Broken: for the log, no values
+  std::string why;                       // for the log, no values: what is Broken, or why the check says no
   std::optional<SecretString> password;  // as stored; none: NULL
   bool password_literal = false;         // a '{' in it means nothing (password_noscheme)
   FieldList fields;                      // in the database's order, suffixes included; never password

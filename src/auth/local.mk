@@ -11,7 +11,11 @@ libauth_a_SOURCES = %D%/admin_desk.cc %D%/admin_desk.h %D%/attempts.cc %D%/attem
   %D%/request_values.cc %D%/schemes.cc %D%/schemes.h %D%/service.cc %D%/service.h %D%/service_entry.h \
   %D%/service_times.cc %D%/settings.cc %D%/settings.h %D%/username.cc %D%/username.h %D%/variables.cc %D%/variables.h \
   %D%/workers.cc %D%/workers.h
-AUTH_LIBS = libauth.a $(POSTERN_LIBS) $(LIBCRYPT_LIBS) $(SODIUM_LIBS)
+if HAVE_CURL
+libauth_a_SOURCES += %D%/oauth2_plan.cc %D%/oauth2_plan.h
+endif
+EXTRA_DIST += %D%/oauth2_plan.cc %D%/oauth2_plan.h
+AUTH_LIBS = libauth.a $(POSTERN_LIBS) $(LIBCRYPT_LIBS) $(SODIUM_LIBS) $(CURL_LIBS)
 
 # Databases that answer in auth's loop.
 noinst_LIBRARIES += libauthasync.a
@@ -28,6 +32,12 @@ if HAVE_CURL
 libauthasync_a_SOURCES += %D%/db_http.cc
 endif
 EXTRA_DIST += %D%/db_http.cc %D%/db_redis.cc
+libauthasync_a_SOURCES += $(OAUTH2_SOURCES)
+endif
+OAUTH2_SOURCES = %D%/db_oauth2.cc %D%/db_oauth2.h %D%/jwks.cc %D%/jwt.cc %D%/jwt.h %D%/jwt_key.cc %D%/jwt_key.h \
+  %D%/jwt_key_store.cc %D%/jwt_key_store.h %D%/oauth2_claims.cc %D%/oauth2_claims.h %D%/oauth2_http.cc \
+  %D%/oauth2_http.h
+EXTRA_DIST += $(OAUTH2_SOURCES)
 
 noinst_LIBRARIES += libauthworker.a
 libauthworker_a_SOURCES = %D%/db_ldap.h %D%/db_ldap_connection.h %D%/db_pam.h %D%/db_sql.h %D%/worker.cc %D%/worker.h
@@ -47,6 +57,6 @@ AUTH_WORKER_LIBS = libauthworker.a $(AUTH_LIBS) $(SOCI_LIBS) $(LDAP_LIBS) $(PAM_
 
 pkglibexec_PROGRAMS += postern-auth postern-auth-worker
 postern_auth_SOURCES = %D%/auth_main.cc
-postern_auth_LDADD = libauthasync.a $(AUTH_LIBS) $(CURL_LIBS) $(HIREDIS_LIBS) $(JWT_LIBS)
+postern_auth_LDADD = libauthasync.a $(AUTH_LIBS) $(CURL_LIBS) $(HIREDIS_LIBS)
 postern_auth_worker_SOURCES = %D%/worker_main.cc
 postern_auth_worker_LDADD = $(AUTH_WORKER_LIBS)

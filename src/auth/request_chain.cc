@@ -114,7 +114,7 @@ std::optional<AuthStep> AuthRequest::take_db_row(DbRow row) {
 }
 
 std::optional<AuthStep> AuthRequest::decide_password(DbRow& row) {
-  if (!row.why.empty()) error(db().driver, row.why);
+  if (!row.why.empty() && row.check == PasswordCheck::None) error(db().driver, row.why);
   if (lookup_) return take_result(lookup_result(row)), std::nullopt;
   std::optional<PassResult> result;
   if (!apply_fields(row)) result = PassResult::UnknownUser;
@@ -137,7 +137,9 @@ std::optional<PassResult> AuthRequest::check_result(const DbRow& row) {
   constexpr PassResult kResults[] = {PassResult::Internal, PassResult::Ok, PassResult::Mismatch, PassResult::Disabled, PassResult::Expired};
   static_assert(std::size(kResults) == static_cast<size_t>(PasswordCheck::kCount));
   if (row.check == PasswordCheck::Right) return PassResult::Ok;
-  if (row.check == PasswordCheck::Wrong && db().verbose) note(db().driver, "Password mismatch" + shown_password());
+  if (row.check == PasswordCheck::Wrong && db().verbose)
+    note(db().driver, row.why.empty() ? "Password mismatch" + shown_password() : row.why);
+  if (row.check == PasswordCheck::Disabled && !row.why.empty()) note(db().driver, row.why);
   refusal_reason_ = fields_.text("reason");
   refusal_code_ = fields_.text("code");
   refusal_text_ = row.refusal;

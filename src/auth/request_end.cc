@@ -254,10 +254,10 @@ void AuthRequest::note(std::string_view subsystem, std::string_view text) const 
 
 void AuthRequest::error(std::string_view subsystem, std::string_view text) const { log_error(line(subsystem, text)); }
 
-// auth_verbose_passwords: only of attempts that failed (AUTH-49).
+// auth_verbose_passwords: only of attempts that failed (AUTH-49), never a token (AUTH-24).
 std::string AuthRequest::shown_password() const {
   const std::string_view mode = settings_.verbose_passwords;
-  if (mode.empty() || mode == "no") return {};
+  if (mode.empty() || mode == "no" || (offered_ != nullptr && offered_->token)) return {};  // a token may be good elsewhere
   const size_t colon = mode.find(':');
   const auto cut = colon == std::string_view::npos ? std::nullopt : parse_number(mode.substr(colon + 1), 1000);
   const size_t length = cut.value_or(1000);

@@ -33,7 +33,13 @@ constexpr DriverRow kDrivers[] = {
      false},
     {"redis", "redis_", false, "uri key format default_pass_scheme connect_timeout timeout max_requests", false},
     {"http", "http_", false, "url header timeout max_requests ca_file cert_file key_file", false},
-    {"oauth2", "oauth2_", true, "", false},
+    {"oauth2", "oauth2_", true,
+     "tokeninfo_url introspection_url introspection_mode force_introspection grant_url use_grant_password client_id client_secret scope "
+     "issuers username_attribute username_format username_validation_format active_attribute active_value pass_attrs "
+     "openid_configuration_url local_validation_key_dict key_dir jwks_file timeout_msecs max_idle_time_msecs max_parallel_connections "
+     "max_pipelined_requests tls_ca_cert_file tls_ca_cert_dir tls_cert_file tls_key_file tls_cipher_suite tls_allow_invalid_cert "
+     "send_auth_headers rawlog_dir blocking debug",
+     false},
 };
 
 const DriverRow* find_driver(std::string_view name) {

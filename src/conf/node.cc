@@ -13,7 +13,7 @@ namespace {
 constexpr size_t kShownBytes = 100;
 
 std::string shown_text(const Node& node) {
-  if (is_secret_name(node.name) || node.text.starts_with("-----BEGIN")) return "\"<hidden>\"";
+  if (is_secret_name(node.name) || has_url_password(node.text) || node.text.starts_with("-----BEGIN")) return "\"<hidden>\"";
   return fmt::format("\"{}\"", printable(node.text, kShownBytes));
 }
 
@@ -106,6 +106,15 @@ void remove_child(Node& group, std::string_view name) {
 bool is_secret_name(std::string_view name) {
   static constexpr std::string_view kEndings[] = {"connect", "dnpass", "password", "secret", "uri", "http_header"};
   return std::any_of(std::begin(kEndings), std::end(kEndings), [name](std::string_view e) { return name.ends_with(e); });
+}
+
+bool has_url_password(std::string_view text) {
+  const size_t scheme = text.find("://");
+  if (scheme == std::string_view::npos) return false;
+  const size_t start = scheme + 3, end = std::min(text.find_first_of("/?#", start), text.size());
+  const std::string_view authority = text.substr(start, end - start);
+  const size_t at = authority.find('@');
+  return at != std::string_view::npos && authority.substr(0, at).find(':') != std::string_view::npos;
 }
 
 void Problems::error(const Node& node, std::string_view what) {

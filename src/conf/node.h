@@ -46,6 +46,8 @@ void remove_child(Node& group, std::string_view name);
 
 // Whether a key of this name holds a password (sql_connect, dnpass ...).
 bool is_secret_name(std::string_view name);
+// Whether `text` is a URL with a password in it, scheme://user:password@host.
+bool has_url_password(std::string_view text);
 
 // Errors and warnings of one run, in the shape of DECISIONS section 3; the first 50 errors are kept.
 class Problems {

@@ -108,7 +108,7 @@ std::optional<Node> parse(const std::string& text, const std::string& name, std:
 
 // Passwords and keys are in the file; `mode` says whether anybody may read it.
 bool has_secret(const Node& node) {
-  if (node.kind == Node::Kind::Text && (is_secret_name(node.name) || node.text.find("PRIVATE KEY-----") != std::string::npos))
+  if (node.kind == Node::Kind::Text && (is_secret_name(node.name) || has_url_password(node.text) || node.text.find("PRIVATE KEY-----") != std::string::npos))
     return true;
   for (const Node& child : node.children)
     if (has_secret(child)) return true;

@@ -192,7 +192,7 @@ class Dump {
     keys(item, table, block, DatabaseSettings{}, from_args ? "" : "args");
     if (from_args) return;  // the same is in the arguments, or in the file they name
     for (const auto& [key, value] : block.driver_settings)
-      item.value(key, !show_ && is_secret_name(key) ? std::string(kHidden) : quoted(value));
+      item.value(key, !show_ && (is_secret_name(key) || has_url_password(value)) ? std::string(kHidden) : quoted(value));
     if (!block.driver_fields.empty()) fields(item.add(Item::Kind::Group, "fields"), without_secrets(block.driver_fields));
   }
 

@@ -7,5 +7,9 @@ TESTS += %D%/auth_test
   %D%/penalty_test.cc %D%/policy_test.cc %D%/local_test.cc %D%/lookup_test.cc %D%/request_test.cc %D%/rules_test.cc \
   %D%/schemes_test.cc %D%/service_test.cc %D%/sql_test.cc %D%/temp_dir.h %D%/variables_test.cc \
   t/net/http_client_test.cc t/net/resolver_test.cc t/sasl/mechanisms_test.cc t/sasl/proof_mechanisms_test.cc
-%C%_auth_test_LDADD = libauthasync.a $(AUTH_WORKER_LIBS) $(CURL_LIBS) $(HIREDIS_LIBS) $(JWT_LIBS) $(TESTMAIN_LIBS)
+if HAVE_CURL
+%C%_auth_test_SOURCES += %D%/jwt_test.cc %D%/oauth2_test.cc
+endif
+EXTRA_DIST += %D%/jwt_test.cc %D%/oauth2_test.cc
+%C%_auth_test_LDADD = libauthasync.a $(AUTH_WORKER_LIBS) $(CURL_LIBS) $(HIREDIS_LIBS) $(TESTMAIN_LIBS)
 endif

@@ -56,7 +56,8 @@ TEST(Dump, NestedFilterBlocksReadBack) {
 TEST(Dump, HidesSecrets) {
   const std::string text = "ssl_cert = \"/c\"; ssl_key = \"-----BEGIN PRIVATE KEY-----\nhush\";"
                            "passdb = ( { driver = \"static\"; args = \"password=hush nopassword=y\"; override_fields = \"pass=hush\"; },"
-                           "{ driver = \"sql\"; sql_driver = \"sqlite\"; sql_connect = \"password=hush\"; } );";
+                           "{ driver = \"sql\"; sql_driver = \"sqlite\"; sql_connect = \"password=hush\"; },"
+                           "{ driver = \"oauth2\"; oauth2_introspection_url = \"https://mail:hush@id.example.org/\"; oauth2_client_secret = \"hush\"; } );";
   for (bool all : {false, true}) {
     const std::string hidden = render_configuration(load(text).configuration, all, false);
     EXPECT_EQ(hidden.find("hush"), std::string::npos) << hidden;

@@ -3,28 +3,17 @@
 # Without --enable-fuzzing each runs over its corpus, with small changes, in `make check`; with it
 # (CC=clang CXX=clang++) it is a libFuzzer program: t/fuzz/pop3_front_fuzz t/fuzz/corpus/pop3_front
 # New inputs from the dialogues: t/fuzz/corpus_from_dialogues
-FUZZ_TARGETS = \
-  %D%/admin_fuzz \
-  %D%/auth_fuzz \
-  %D%/auth_reply_fuzz \
-  %D%/conf_fuzz \
-  %D%/delivery_back_fuzz \
-  %D%/delivery_handshake_fuzz \
-  %D%/imap_back_fuzz \
-  %D%/imap_front_fuzz \
-  %D%/lmtp_front_fuzz \
-  %D%/mail_fuzz \
-  %D%/messages_fuzz \
-  %D%/pop3_back_fuzz \
-  %D%/pop3_front_fuzz \
-  %D%/program_greeting_fuzz \
-  %D%/proxy_header_fuzz \
-  %D%/sieve_back_fuzz \
-  %D%/sieve_front_fuzz \
-  %D%/smtp_fuzz \
-  %D%/submission_back_fuzz \
-  %D%/submission_front_fuzz \
+FUZZ_TARGETS = %D%/admin_fuzz %D%/auth_fuzz %D%/auth_reply_fuzz %D%/conf_fuzz %D%/delivery_back_fuzz \
+  %D%/delivery_handshake_fuzz %D%/imap_back_fuzz %D%/imap_front_fuzz %D%/lmtp_front_fuzz %D%/mail_fuzz \
+  %D%/messages_fuzz %D%/pop3_back_fuzz %D%/pop3_front_fuzz %D%/program_greeting_fuzz %D%/proxy_header_fuzz \
+  %D%/sieve_back_fuzz %D%/sieve_front_fuzz %D%/smtp_fuzz %D%/submission_back_fuzz %D%/submission_front_fuzz \
   %D%/text_fuzz
+
+if HAVE_CURL
+FUZZ_TARGETS += %D%/token_fuzz
+endif
+EXTRA_DIST += %D%/token_fuzz.cc
+%C%_token_fuzz_LDADD = $(FUZZ_MAIN) libauthasync.a $(AUTH_LIBS)
 
 AM_DEFAULT_SOURCE_EXT = .cc
 LDADD = $(FUZZ_MAIN) $(POSTERN_LIBS)
@@ -41,4 +30,5 @@ libreplay_a_CPPFLAGS = $(AM_CPPFLAGS) -DSOURCE_DIR='"$(abs_top_srcdir)"'
 check_PROGRAMS += $(FUZZ_TARGETS)
 TESTS += $(FUZZ_TARGETS)
 endif
-EXTRA_DIST += %D%/back_fuzz.h %D%/corpus %D%/corpus_from_dialogues %D%/delivery_front_fuzz.h %D%/expect.h %D%/front_fuzz.h
+EXTRA_DIST += %D%/back_fuzz.h %D%/corpus %D%/corpus_from_dialogues %D%/delivery_front_fuzz.h %D%/expect.h \
+  %D%/front_fuzz.h

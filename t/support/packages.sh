@@ -4,7 +4,7 @@
 
 BUILD_PACKAGES="g++ make autoconf automake pkg-config libevent-dev libssl-dev libconfig++-dev libfmt-dev libcrypt-dev
   libgsasl-dev libsodium-dev libsoci-dev libboost-dev libsqlite3-dev libseccomp-dev nlohmann-json3-dev
-  default-libmysqlclient-dev libpq-dev libldap-dev libpam0g-dev libhiredis-dev libcurl4-openssl-dev libjwt-dev"
+  default-libmysqlclient-dev libpq-dev libldap-dev libpam0g-dev libhiredis-dev libcurl4-openssl-dev"
 SERVER_PACKAGES="dovecot-core dovecot-imapd dovecot-pop3d openssl curl python3 procps"
 TEST_PACKAGES="libgtest-dev alpine mutt mandoc util-linux fetchmail isync getmail6 fail2ban
   dovecot-lmtpd dovecot-managesieved dovecot-sieve dovecot-submissiond sieve-connect postfix swaks libnet-ssleay-perl msmtp
