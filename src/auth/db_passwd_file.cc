@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "auth/schemes.h"
+#include "crypt/schemes.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"

@@ -123,6 +123,7 @@ Result<AuthSettings> AuthSettings::compile(const Configuration& c) {
   out.max_workers = static_cast<uint32_t>(s.number(Key::auth_worker_max_count));
   out.verbose_passwords = s.text(Key::auth_verbose_passwords);
   out.penalty = s.flag(Key::auth_penalty);
+  out.allow_weak_schemes = s.flag(Key::auth_allow_weak_schemes);
   out.debug = s.flag(Key::auth_debug);
   out.verbose = s.flag(Key::auth_verbose) || out.debug;
   return out;

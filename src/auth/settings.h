@@ -60,6 +60,7 @@ struct AuthSettings {
   std::string verbose_passwords;  // auth_verbose_passwords
   bool verbose = false, debug = false;
   bool penalty = false;
+  bool allow_weak_schemes = true;
 
   // Blocks for the names in auth_proxy_self: at start only. The Error names block and setting.
   static Result<AuthSettings> compile(const Configuration& configuration);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "auth/digest.h"
+#include "crypt/digest.h"
 #include "base/text.h"
 
 namespace postern {

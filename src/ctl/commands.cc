@@ -8,6 +8,7 @@
 #include "base/address.h"
 #include "base/check.h"
 #include "base/text.h"
+#include "ctl/pw.h"
 #include "ctl/table.h"
 
 namespace postern {
@@ -161,6 +162,7 @@ std::string usage_text() {
       "  -h, -V       this text; the version\n"
       "Commands:\n";
   for (const Command& command : kCommands) out += fmt::format("  {:<12} {}\n", command.name, command.summary);
+  out += fmt::format("  {:<12} {}\n", kPwName, kPwSummary);
   return out + "  help COMMAND\n";
 }
 

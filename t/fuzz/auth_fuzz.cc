@@ -9,7 +9,7 @@
 #include "auth/db_sql_plan.h"
 #include "auth/fake_variables.h"
 #include "auth/fields.h"
-#include "auth/schemes.h"
+#include "crypt/schemes.h"
 #include "base/text.h"
 #include "fuzz/expect.h"
 #include "sasl/server_mechanisms.h"
