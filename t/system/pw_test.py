@@ -3,7 +3,8 @@
 import os, pty, shutil, subprocess, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-import tap
+import daemon, tap, world
+from clients import Imap
 from tap import contains, expect, test
 
 CTL = os.path.join(os.environ["POSTERN_BUILDDIR"], "posternctl")
@@ -113,4 +114,23 @@ def what_is_wrong():
         contains(done.stderr.decode(), text)
 
 
-tap.main(set_up)
+@test
+def what_was_made_logs_in():
+    """Among them what is compared in the jail of auth: PLAIN-MD4 loads a provider of OpenSSL there."""
+    why = daemon.missing()
+    if why:
+        raise tap.Skip(why)
+    made = {scheme: ours("-s", scheme, "-u", scheme.lower(), "-p", "secret").stdout.decode().strip() for scheme in schemes(ours)}
+    file = world.write("users", "".join("%s:%s::::::nologin=y reason=known\n" % (scheme.lower(), hash_) for scheme, hash_ in made.items()))
+    passdb = ({"driver": "passwd-file", "args": file},)
+    weak = {"des-crypt", "md5-crypt", "cram-md5", "hmac-md5", "md5", "smd5", "plain-md4", "plain-md5", "ldap-md5"}
+    for name, settings, refused in (("lenient", {}, set()), ("strict", {"auth_allow_weak_schemes": False}, weak)):
+        proxy = daemon.Postern(name, passdb=passdb, **settings).start()
+        for scheme in made:
+            answer = Imap(proxy.imap).login(scheme.lower(), "secret")
+            expect(("known" in answer) != (scheme.lower() in refused), "%s: %s\n%s" % (scheme, answer, proxy.output()[-400:]))
+            expect("known" not in Imap(proxy.imap).login(scheme.lower(), "Secret"), scheme)
+        proxy.stop()
+
+
+tap.main(set_up, world.finish)

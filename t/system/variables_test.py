@@ -5,7 +5,7 @@ import os, re, shutil, subprocess, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import daemon, dovecot, tap, world
 from clients import Imap
-from tap import expect, test
+from tap import contains, expect, test
 
 DOVEADM = shutil.which("doveadm", path=os.environ.get("PATH", "") + ":/usr/bin:/usr/local/bin")
 
@@ -124,9 +124,10 @@ def what_neither_takes():
 @test
 def an_unknown_variable_is_found_before_the_start():
     """AUTH-32"""
-    conf = world.write("unknown.conf", 'passdb: ( { driver = "static"; args = "nopassword=y reason=%{nope}"; } );\n')
-    done = daemon.run("-t", "-c", conf)
-    expect(done.returncode != 0 and "unknown variable '%{nope}'" in done.stdout + done.stderr, done)
+    unknown = daemon.Postern("unknown", passdb=({"driver": "static", "args": "nopassword=y reason=x%{nope}"},))
+    done = daemon.run("-t", "-c", unknown.conf)
+    expect(done.returncode == 78, done)
+    contains(done.stdout + done.stderr, "at position 2: unknown variable '%{nope}'")
 
 
 tap.main(set_up, world.finish, lambda: "\n".join(proxy.output().splitlines()[-10:]))
