@@ -44,11 +44,10 @@ const Driver* find_driver(std::string_view name, DbKind kind) {
 }
 
 void add_uses(const Template& from, std::vector<VariableUse>& to) {
-  from.for_each_use([](void* context, Variable variable, const std::string& argument) {
-    auto& uses = *static_cast<std::vector<VariableUse>*>(context);
+  from.for_each_use([&](Variable variable, const std::string& argument) {
     VariableUse use{variable, argument};
-    if (std::find(uses.begin(), uses.end(), use) == uses.end()) uses.push_back(std::move(use));
-  }, &to);
+    if (std::find(to.begin(), to.end(), use) == to.end()) to.push_back(std::move(use));
+  });
 }
 
 void RowBuilder::add(std::string_view name, std::optional<std::string_view> value) {

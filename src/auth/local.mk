@@ -5,7 +5,7 @@ libauth_a_SOURCES = %D%/chain.cc %D%/chain.h %D%/checks.cc %D%/checks.h %D%/db.c
   %D%/delay_line.h %D%/fields.cc %D%/fields.h %D%/mail_starts.cc %D%/mail_starts.h %D%/penalty.cc %D%/penalty.h %D%/request.cc %D%/request.h %D%/request_chain.cc %D%/request_end.cc \
   %D%/request_local.cc %D%/request_values.cc \
   %D%/service.cc %D%/service.h %D%/settings.cc %D%/settings.h %D%/username.cc \
-  %D%/username.h %D%/filters_bytes.cc %D%/filters_choice.cc %D%/filters_number.cc %D%/filters_text.cc \
+  %D%/username.h %D%/filter_arguments.cc %D%/filters_bytes.cc %D%/filters_choice.cc %D%/filters_number.cc %D%/filters_text.cc \
   %D%/template.cc %D%/template_functions.cc %D%/template_parser.h %D%/template_pipes.cc %D%/variable_filters.cc %D%/variable_filters.h \
   %D%/variable_names.cc %D%/variable_names.h %D%/variables.h %D%/workers.cc %D%/workers.h
 AUTH_LIBS = libauth.a $(POSTERN_LIBS) $(CRYPT_LIBS)

@@ -136,25 +136,19 @@ bool Template::is_constant() const {
   return std::none_of(parts_.begin(), parts_.end(), [](const Part& p) { return p.variable.has_value(); });
 }
 
-void Template::for_each_use(void (*visit)(void* context, Variable variable, const std::string& argument), void* context) const {
+void Template::for_each_use(const std::function<void(Variable variable, const std::string& argument)>& visit) const {
   for (const Part& part : parts_) {
-    if (part.variable && *part.variable != Variable::Nothing) visit(context, *part.variable, part.argument);
+    if (part.variable && *part.variable != Variable::Nothing) visit(*part.variable, part.argument);
     for (const VariableFilter& filter : part.filters)
       for (const auto& argument : filter.arguments)
-        if (argument != nullptr) argument->for_each_use(visit, context);
+        if (argument != nullptr) argument->for_each_use(visit);
   }
 }
 
 bool Template::uses(Variable variable) const {
-  struct Search {
-    Variable wanted;
-    bool found = false;
-  } search{variable};
-  for_each_use([](void* context, Variable v, const std::string&) {
-    auto& s = *static_cast<Search*>(context);
-    s.found |= v == s.wanted;
-  }, &search);
-  return search.found;
+  bool found = false;
+  for_each_use([&](Variable v, const std::string&) { found |= v == variable; });
+  return found;
 }
 
 std::string Template::expand_part(const Part& part, const Variables& variables) {

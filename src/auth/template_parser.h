@@ -29,6 +29,20 @@ Status parse_body(const TemplateBody& body, Template::Part& part);
 Status parse_pipes(const TemplateBody& body, Template::Part& part);
 
 std::shared_ptr<const Template> constant_argument(std::string text);
+
+inline constexpr std::string_view kArithmeticSigns = "+-*/%";
+
+// One of FilterRow::parameters.
+struct FilterParameter {
+  std::string_view name;
+  bool number = false, fixed = false, repeats = false;
+
+  explicit FilterParameter(std::string_view text);
+};
+std::vector<FilterParameter> parameters_of(const FilterRow& row);
+std::string in_filter(const FilterRow& row, std::string_view what);
+// The value of an argument that is there and constant.
+std::optional<std::string> constant_at(const VariableFilter& filter, size_t i);
 // A filter whose arguments are complete: checks them against its row.
 Status add_filter(size_t at, VariableFilter filter, Template::Part& part);
 

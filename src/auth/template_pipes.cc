@@ -8,85 +8,7 @@ namespace postern {
 
 namespace {
 
-constexpr std::string_view kSigns = "+-*/%";
-constexpr int64_t kMaxRounds = 100'000;
-
 bool is_name_char(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
-
-// One of FilterRow::parameters.
-struct Parameter {
-  std::string_view name;
-  bool number = false, fixed = false, repeats = false;
-
-  explicit Parameter(std::string_view text) {
-    if (text.substr(0, 1) == "!") fixed = true, text.remove_prefix(1);
-    if (text.substr(0, 1) == "#") number = true, text.remove_prefix(1);
-    if (text.ends_with("...")) repeats = true, text.remove_suffix(3);
-    name = text;
-  }
-};
-
-std::vector<Parameter> parameters_of(const FilterRow& row) {
-  std::vector<Parameter> out;
-  for (std::string_view word : split_words(row.parameters)) out.emplace_back(word);
-  return out;
-}
-
-std::string in_filter(const FilterRow& row, std::string_view what) { return "filter '" + std::string(row.name) + "': " + std::string(what); }
-
-// What is wrong with this argument; empty: nothing.
-std::string problem(const Parameter& parameter, const Template& argument, const std::string& value) {
-  if (parameter.fixed && !argument.is_constant()) return "'" + std::string(parameter.name) + "' must not have variables";
-  if (!argument.is_constant() || !parameter.number) return {};
-  const auto number = parse_signed(value);
-  if (!number) return "'" + std::string(parameter.name) + "' wants a number";
-  const bool good = parameter.name != "rounds" || (*number >= 1 && *number <= kMaxRounds);
-  return good ? std::string() : "'rounds' is between 1 and " + std::to_string(kMaxRounds);
-}
-
-// Has no values: constants are expanded with it.
-class NoVariables final : public Variables {
- public:
-  std::string value(Variable, std::string_view) const override { return {}; }
-};
-
-// Of an argument that is there and constant.
-std::optional<std::string> constant_at(const VariableFilter& filter, size_t i) {
-  if (i >= filter.arguments.size() || filter.arguments[i] == nullptr || !filter.arguments[i]->is_constant()) return std::nullopt;
-  return filter.arguments[i]->expand(NoVariables());
-}
-
-Status compile_pattern(VariableFilter& filter, size_t i) {
-  const auto text = constant_at(filter, i);
-  if (!text) return Error("a regular expression must not have variables");
-  auto pattern = Pattern::compile(*text);
-  if (!pattern) return Error(pattern.error());
-  filter.pattern = std::move(*pattern);
-  return {};
-}
-
-// Checks that only some filters need.
-Status check_if(VariableFilter& filter) {
-  const auto name = constant_at(filter, 1);
-  if (!name || !is_comparison(*name)) return Error("unknown comparison '" + printable(name.value_or("")) + "'");
-  return *name == "~" || *name == "!~" ? compile_pattern(filter, 2) : Status();
-}
-
-Status check_method(VariableFilter& filter) {
-  return find_digest(constant_at(filter, 0).value_or("")) ? Status() : Error("unknown method");
-}
-
-Status check_sign(VariableFilter& filter) {
-  const std::string sign = constant_at(filter, 0).value_or("");
-  return sign.size() == 1 && kSigns.find(sign) != std::string_view::npos ? Status() : Error("the operator is one of + - * / %");
-}
-
-struct CheckRow {
-  ApplyFilter filter;
-  Status (*check)(VariableFilter& filter);
-};
-constexpr CheckRow kChecks[] = {{filter_if, check_if},     {filter_hash, check_method},     {filter_hash_23, check_method},
-                                {filter_calculate, check_sign}, {filter_regexp, [](VariableFilter& f) { return compile_pattern(f, 0); }}};
 
 class Parser {
  public:
@@ -172,7 +94,7 @@ class Parser {
 
   Status take_arithmetic() {
     Status status;
-    while (status && next() != '\0' && kSigns.find(next()) != std::string_view::npos) {
+    while (status && next() != '\0' && kArithmeticSigns.find(next()) != std::string_view::npos) {
       VariableFilter filter{find_filter("calculate"), {constant_argument(std::string(1, text_[at_])), nullptr}};
       const size_t where = at_++;
       status = take_value(filter.arguments[1]);
@@ -204,13 +126,14 @@ class Parser {
     const auto name = constant_at(filter, 0);
     if (!name) return template_error(where, in_filter(*filter.row, "'name' must not have variables"));
     auto compiled = Template::compile_within("%{" + *name + "}", Template::kMaxDepth);
-    if (!compiled || name->find_first_of("|(;{}") != std::string::npos) return template_error(where, in_filter(*filter.row, "unknown variable '" + printable(*name) + "'"));
+    if (!compiled || name->find_first_of("|(;{}") != std::string::npos)
+      return template_error(where, in_filter(*filter.row, "unknown variable '" + printable(*name) + "'"));
     filter = {find_filter("literal"), {std::make_shared<const Template>(std::move(*compiled))}};
     return {};
   }
 
   Status take_arguments(VariableFilter& filter) {
-    const std::vector<Parameter> parameters = parameters_of(*filter.row);
+    const std::vector<FilterParameter> parameters = parameters_of(*filter.row);
     ++at_;
     if (next() == ')') return ++at_, Status();
     for (size_t position = 0;; ++position, ++at_) {
@@ -227,7 +150,7 @@ class Parser {
   }
 
   // KEY= goes to its parameter, others by their position.
-  Result<size_t> take_slot(const std::vector<Parameter>& parameters, size_t position) {
+  Result<size_t> take_slot(const std::vector<FilterParameter>& parameters, size_t position) {
     const size_t from = at_;
     const std::string_view key = take_name();
     if (!key.empty() && next() == '=') {
@@ -290,25 +213,6 @@ class Parser {
 };
 
 }  // namespace
-
-Status add_filter(size_t at, VariableFilter filter, Template::Part& part) {
-  const std::vector<Parameter> parameters = parameters_of(*filter.row);
-  size_t given = 0;
-  for (size_t i = 0; i < filter.arguments.size(); ++i) {
-    if (filter.arguments[i] == nullptr) continue;
-    ++given;
-    const std::string why = problem(parameters[std::min(i, parameters.size() - 1)], *filter.arguments[i], constant_at(filter, i).value_or(""));
-    if (!why.empty()) return template_error(at, in_filter(*filter.row, why));
-  }
-  if (given < filter.row->needed) return template_error(at, in_filter(*filter.row, "arguments are missing"));
-  for (const CheckRow& row : kChecks) {
-    if (row.filter != filter.row->apply) continue;
-    const Status status = row.check(filter);
-    if (!status) return template_error(at, in_filter(*filter.row, status.error()));
-  }
-  part.filters.push_back(std::move(filter));
-  return {};
-}
 
 Status parse_pipes(const TemplateBody& body, Template::Part& part) { return Parser(body, part).run(); }
 

@@ -4,6 +4,7 @@
 #define POSTERN_AUTH_VARIABLES_H
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,7 +55,7 @@ class Template {
   bool is_constant() const;
   bool uses(Variable variable) const;
   // Each variable that an expansion can ask for, within functions too; some more than once.
-  void for_each_use(void (*visit)(void* context, Variable variable, const std::string& argument), void* context) const;
+  void for_each_use(const std::function<void(Variable variable, const std::string& argument)>& visit) const;
   const std::vector<Part>& parts() const { return parts_; }
   std::vector<Part>& parts() { return parts_; }
 

@@ -68,13 +68,15 @@ Verification verify_argon2(const Scheme&, std::string_view data, const PasswordI
 }
 
 Result<std::string> make_argon2i(const Scheme&, const PasswordInput& input) {
-  return make_argon2(crypto_pwhash_argon2i_str, rounds_within(input.rounds, crypto_pwhash_argon2i_OPSLIMIT_INTERACTIVE, crypto_pwhash_argon2i_OPSLIMIT_MIN, kMaxArgonRounds),
-                     crypto_pwhash_argon2i_MEMLIMIT_INTERACTIVE, input.password);
+  const uint32_t rounds =
+      rounds_within(input.rounds, crypto_pwhash_argon2i_OPSLIMIT_INTERACTIVE, crypto_pwhash_argon2i_OPSLIMIT_MIN, kMaxArgonRounds);
+  return make_argon2(crypto_pwhash_argon2i_str, rounds, crypto_pwhash_argon2i_MEMLIMIT_INTERACTIVE, input.password);
 }
 
 Result<std::string> make_argon2id(const Scheme&, const PasswordInput& input) {
-  return make_argon2(crypto_pwhash_argon2id_str, rounds_within(input.rounds, crypto_pwhash_argon2id_OPSLIMIT_MODERATE, crypto_pwhash_argon2id_OPSLIMIT_MIN, kMaxArgonRounds),
-                     crypto_pwhash_argon2id_MEMLIMIT_INTERACTIVE, input.password);
+  const uint32_t rounds =
+      rounds_within(input.rounds, crypto_pwhash_argon2id_OPSLIMIT_MODERATE, crypto_pwhash_argon2id_OPSLIMIT_MIN, kMaxArgonRounds);
+  return make_argon2(crypto_pwhash_argon2id_str, rounds, crypto_pwhash_argon2id_MEMLIMIT_INTERACTIVE, input.password);
 }
 
 #endif
