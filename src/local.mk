@@ -16,6 +16,7 @@ include src/net/local.mk
 include src/tls/local.mk
 include src/ipc/local.mk
 include src/role/local.mk
+include src/crypt/local.mk
 include src/proxy/local.mk
 include src/delivery/local.mk
 include src/login/local.mk

@@ -21,6 +21,7 @@ include t/log/local.mk
 include t/master/local.mk
 include t/net/local.mk
 include t/tls/local.mk
+include t/crypt/local.mk
 include t/proxy/local.mk
 include t/delivery/local.mk
 include t/login/local.mk

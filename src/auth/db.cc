@@ -65,11 +65,10 @@ const Driver* find_driver(std::string_view name, DbKind kind) {
 }
 
 void add_uses(const Template& from, std::vector<VariableUse>& to) {
-  for (const Template::Part& part : from.parts()) {
-    if (!part.variable) continue;
-    VariableUse use{*part.variable, part.argument};
+  from.for_each_use([&](Variable variable, const std::string& argument) {
+    VariableUse use{variable, argument};
     if (std::find(to.begin(), to.end(), use) == to.end()) to.push_back(std::move(use));
-  }
+  });
 }
 
 void RowBuilder::add(std::string_view name, std::optional<std::string_view> value) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "auth/schemes.h"
+#include "crypt/schemes.h"
 #include "base/text.h"
 #include "conf/values.h"
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "auth/schemes.h"
+#include "crypt/schemes.h"
 #include "base/text.h"
 
 namespace postern {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "auth/digest.h"
+#include "crypt/digest.h"
 #include "auth/variables.h"
 #include "base/result.h"
 #include "base/secret.h"

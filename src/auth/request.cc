@@ -5,7 +5,7 @@
 #include <random>
 #include <utility>
 
-#include "auth/digest.h"
+#include "crypt/digest.h"
 #include "base/text.h"
 #include "sasl/server_mechanisms.h"
 

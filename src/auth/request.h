@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "auth/fields.h"
-#include "auth/schemes.h"
+#include "crypt/schemes.h"
 #include "auth/settings.h"
 #include "ipc/messages.h"
 
@@ -119,6 +119,7 @@ class AuthRequest final : public Variables {
   PassResult lookup_result(const DbRow& row);
   std::optional<PassResult> check_result(const DbRow& row);
   std::optional<AuthStep> compare(DbRow& row);
+  bool refuses_weak(const DbRow& row);
   PassResult keep_secret(const DbRow& row);
   void take_result(PassResult result);
   PassResult checked(PassResult result);

@@ -159,8 +159,12 @@ std::optional<AuthStep> AuthRequest::compare(DbRow& row) {
     return std::nullopt;
   }
   const std::string_view stored = row.password->reveal(), scheme = db().traits.default_scheme;
+  if (refuses_weak(row)) {
+    take_result(PassResult::UnknownScheme);
+    return std::nullopt;
+  }
   if (!is_slow(stored, scheme, row.password_literal)) {
-    take_result(checked(result_of(verify_password(stored, password_.reveal(), scheme, row.password_literal))));
+    take_result(checked(result_of(verify_password(stored, password_.reveal(), scheme, row.password_literal, original_user_))));
     return std::nullopt;
   }
   AskVerify ask;
@@ -172,12 +176,20 @@ std::optional<AuthStep> AuthRequest::compare(DbRow& row) {
   return ask;
 }
 
+// auth_allow_weak_schemes (AUTH-26).
+bool AuthRequest::refuses_weak(const DbRow& row) {
+  if (settings_.allow_weak_schemes || !is_weak(row.password->reveal(), db().traits.default_scheme, row.password_literal)) return false;
+  error(db().driver, "Weak password scheme, and auth_allow_weak_schemes is no");
+  return true;
+}
+
 // The first database with a usable password is the one that counts; the proof itself comes after the chain.
 PassResult AuthRequest::keep_secret(const DbRow& row) {
   if (!row.password) {
     note(db().driver, "Requested " + std::string(offered_->name) + " scheme, but we have a NULL password");
     return PassResult::UnknownScheme;
   }
+  if (refuses_weak(row)) return PassResult::UnknownScheme;
   auto secret = secret_for_proof(row.password->reveal(), db().traits.default_scheme, row.password_literal, offered_->verifier, offered_->name);
   if (!secret) {
     note(db().driver, secret.error());

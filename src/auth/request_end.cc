@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "auth/checks.h"
-#include "auth/digest.h"
+#include "crypt/digest.h"
 #include "auth/request.h"
 #include "base/check.h"
 #include "base/log.h"

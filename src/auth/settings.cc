@@ -129,6 +129,7 @@ Result<AuthSettings> AuthSettings::compile(const Configuration& c) {
   out.verbose_passwords = s.text(Key::auth_verbose_passwords);
   out.penalty = s.flag(Key::auth_penalty);
   out.penalty_max_waiting = static_cast<size_t>(s.number(Key::auth_penalty_max_waiting));
+  out.allow_weak_schemes = s.flag(Key::auth_allow_weak_schemes);
   out.debug = s.flag(Key::auth_debug);
   out.verbose = s.flag(Key::auth_verbose) || out.debug;
   return out;

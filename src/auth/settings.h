@@ -64,6 +64,7 @@ struct AuthSettings {
   bool verbose = false, debug = false;
   bool penalty = false;
   size_t penalty_max_waiting = 0;
+  bool allow_weak_schemes = true;
 
   // Blocks for the names in auth_proxy_self: at start only. The Error names block and setting.
   static Result<AuthSettings> compile(const Configuration& configuration);

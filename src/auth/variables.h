@@ -1,52 +1,31 @@
-// %-templates: Dovecot 2.3's short and long forms with modifiers, and 2.4's pipes (AUTH-32, AUTH-33).
+// %-templates: Dovecot 2.3's short and long forms with modifiers and functions, and 2.4's pipes (AUTH-32, AUTH-33).
 // Compiled once at load; an unknown variable or filter is an error there, never an empty string later.
 #ifndef POSTERN_AUTH_VARIABLES_H
 #define POSTERN_AUTH_VARIABLES_H
 
-#include <cstdint>
+#include <cstddef>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "auth/variable_names.h"
 #include "base/result.h"
 
 namespace postern {
 
-enum class Variable : uint8_t {
-  User, Username, Domain, DomainFirst, DomainLast, Service, LocalIp, LocalPort, RemoteIp, RemotePort,
-  RealLocalIp, RealLocalPort, RealRemoteIp, RealRemotePort, Pid, Mechanism, Password, Secured, Cert, Session,
-  ClientId, LoginUser, LoginUsername, LoginDomain, MasterUser, OriginalUser, OriginalUsername, OriginalDomain,
-  AuthUser, AuthUsername, AuthDomain, LocalName, LoginAttempt,
-  Sender, Recipient,  // of the envelope, local deliveries only
-  Home,         // of the userdb, local logins only
-  PassdbField,  // %{passdb:NAME}; has an argument
-  UserdbField,  // %{userdb:NAME}; likewise
-  kCount
-};
+class Pattern;
+class Template;
+struct FilterRow;
 
-// 2.3's long name ("user", "passdb"); how variables are named in WorkerLookup.
-std::string_view name_of(Variable variable);
-std::optional<Variable> find_variable(std::string_view long_name);
-
-// Where values come from.
-class Variables {
- public:
-  virtual ~Variables() = default;
-  // Empty when there is none. `argument` is the field name for PassdbField and UserdbField, else empty.
-  virtual std::string value(Variable variable, std::string_view argument) const = 0;
-};
-
-// 2.3's %n and %d: before and after the first @; no @ gives the whole and nothing.
-std::string_view user_part(std::string_view user);
-std::string_view domain_part(std::string_view user);
-
-// What happens to a variable's value, in order.
+// What happens to a variable's value, in order: a row of the table in variable_filters.cc, and what stands behind its
+// name in parentheses, in the order of the row's parameters; absent ones are null.
 struct VariableFilter {
-  enum class Kind : uint8_t { Lower, Upper, EscapeQuotes, Hex, Reverse, Trim, Md5, User, Domain, Default, Substr, kCount };
-  Kind kind = Kind::Lower;
-  std::string text{};               // Default: what to use for an empty value
-  int offset = 0, width = 0;        // Substr: negative counts from the end; width 0: the rest
+  const FilterRow* row = nullptr;
+  std::vector<std::shared_ptr<const Template>> arguments{};
+  std::shared_ptr<const Pattern> pattern{};  // a regular expression among them, compiled
 };
 
 class Template {
@@ -58,19 +37,34 @@ class Template {
     std::vector<VariableFilter> filters;
   };
 
+  // Texts longer than that are refused, as are functions within functions beyond that depth.
+  static constexpr size_t kMaxText = 16384, kMaxDepth = 8;
+  // A value or an expansion that would be longer is empty instead.
+  static constexpr size_t kMaxValue = 1 << 18, kMaxExpansion = 1 << 20;
+
   Template() = default;
+  static Template constant(std::string text);
   // The Error names the position in `text`.
-  static Result<Template> compile(std::string_view text);
+  static Result<Template> compile(std::string_view text) { return compile_within(text, 0); }
+  // The same for a text inside `depth` functions.
+  static Result<Template> compile_within(std::string_view text, size_t depth);
   // One variable at text[at] == '%', or an escaped percent sign; moves `at` behind it and appends to `parts`. For
   // parsers with a syntax of their own around variables.
-  static Status compile_one(std::string_view text, size_t& at, std::vector<Part>& parts);
+  static Status compile_one(std::string_view text, size_t& at, std::vector<Part>& parts, size_t depth = 0);
 
   bool is_constant() const;
   bool uses(Variable variable) const;
+  // Each variable that an expansion can ask for, within functions too; some more than once.
+  void for_each_use(const std::function<void(Variable variable, const std::string& argument)>& visit) const;
   const std::vector<Part>& parts() const { return parts_; }
   std::vector<Part>& parts() { return parts_; }
+
+  // A value that a filter cannot work on, such as a text for arithmetic, gives an empty one.
   void expand_to(const Variables& variables, std::string& out) const;
   std::string expand(const Variables& variables) const;
+  // The value of one part, filtered, without its literal: for sinks that escape values, and those alone (AUTH-19).
+  // Empty for a part without a variable.
+  static std::string expand_part(const Part& part, const Variables& variables);
 
  private:
   std::vector<Part> parts_;

@@ -12,7 +12,7 @@
 #ifdef HAVE_SOCI
 #include "auth/db_sql.h"
 #endif
-#include "auth/schemes.h"
+#include "crypt/schemes.h"
 
 namespace postern {
 

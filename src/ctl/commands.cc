@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "ctl/auth_commands.h"
+#include "ctl/pw.h"
 #include "ctl/table.h"
 
 namespace postern {
@@ -207,6 +208,7 @@ std::string usage_text() {
       "  -h, -V       this text; the version\n"
       "Commands:\n";
   for (const Command& command : kCommands) out += fmt::format("  {:<18} {}\n", command.name, command.summary);
+  out += fmt::format("  {:<18} {}\n", kPwName, kPwSummary);
   return out + "  help COMMAND\n";
 }
 

@@ -11,6 +11,8 @@
 #include "conf/reader.h"
 #include "config.h"
 #include "ctl/commands.h"
+#include "ctl/password.h"
+#include "ctl/pw.h"
 
 namespace postern {
 
@@ -52,6 +54,7 @@ Result<std::string> find_socket(const Options& options) {
 
 int show_help(std::span<const std::string> words) {
   if (words.empty()) return print(stdout, usage_text()), kExitOk;
+  if (words[0] == kPwName) return print(stdout, pw_help()), kExitOk;
   const Command* command = find_command(words);
   if (command == nullptr) return fail(kExitUsage, "no command " + words[0]);
   return print(stdout, help_text(*command)), kExitOk;
@@ -91,6 +94,15 @@ int run_command(const Command& command, int argc, char** argv, Options options) 
   return console.error.empty() ? status : fail(status, console.error);
 }
 
+// pw asks nobody: no configuration, no daemon.
+int run_pw(int argc, char** argv) {
+  const auto options = parse_pw(argc, argv);
+  if (!options) return print(stderr, "posternctl: " + options.error() + "\n" + pw_help()), kExitUsage;
+  const PwOutcome outcome = run_pw(*options, [] { return ask_password(AskTimes::Twice); });
+  print(stdout, outcome.out);
+  return outcome.error.empty() ? outcome.status : fail(outcome.status, outcome.error);
+}
+
 int ctl_main(int argc, char** argv) {
   Options options;
   for (int c; (c = ::getopt_long(argc, argv, "+c:s:jhV", kGlobalOptions, nullptr)) != -1;) {
@@ -104,6 +116,7 @@ int ctl_main(int argc, char** argv) {
   const std::vector<std::string> words(argv + optind, argv + argc);
   if (words.empty()) return print(stderr, usage_text()), kExitUsage;
   if (words[0] == "help") return show_help(std::span(words).subspan(1));
+  if (words[0] == kPwName) return run_pw(argc - optind, argv + optind);
   const Command* command = find_command(words);
   if (command == nullptr) return print(stderr, "posternctl: no command " + words[0] + "\n" + usage_text()), kExitUsage;
   // getopt wants a program's name in front: the last word of the command's takes its place.

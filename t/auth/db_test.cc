@@ -114,6 +114,11 @@ TEST(PasswdFile, PathWithVariables) {
   EXPECT_EQ(ask(s, "joe@../example.org"), "not found");
   EXPECT_EQ(ask(s, "joe@x/../example.org"), "not found");
   EXPECT_EQ(ask(s, "joe"), "not found");
+  // AUTH-19: what filters made of a value is what must not lead elsewhere.
+  const std::string all = "username_format=joe@example.org ";
+  EXPECT_EQ(ask(settings("passwd-file", all + dir.path("%{domain | regexp('^x', '')}/passwd")), "joe@xexample.org"), "found secret");
+  EXPECT_EQ(ask(settings("passwd-file", all + dir.path("example.org/%{domain | regexp('^x', '../')}/passwd")), "joe@xexample.org"), "not found");
+  EXPECT_EQ(ask(settings("passwd-file", all + dir.path("%{domain | regexp('x', '/')}asswd")), "joe@example.orgxp"), "not found");
 }
 
 TEST(PasswdFile, UnreadableIsInternal) {

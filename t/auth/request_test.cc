@@ -5,7 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include "auth/digest.h"
+#include "crypt/digest.h"
 #include "auth/temp_dir.h"
 #include "support/captured_log.h"
 

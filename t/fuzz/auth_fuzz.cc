@@ -12,8 +12,8 @@
 #include "auth/db_sql_plan.h"
 #include "auth/fake_variables.h"
 #include "auth/fields.h"
-#include "auth/schemes.h"
 #include "base/text.h"
+#include "crypt/schemes.h"
 #include "fuzz/expect.h"
 #include "sasl/server_mechanisms.h"
 
@@ -26,6 +26,13 @@ void templates(std::string_view text) {
   const auto compiled = Template::compile(text);
   if (!compiled) return expect(!compiled.error().empty(), "an error says why");
   const std::string out = compiled->expand(FakeVariables());
+  expect(out.size() <= Template::kMaxExpansion, "an expansion is bounded");
+  std::string parts;
+  for (const Template::Part& part : compiled->parts()) parts += part.literal + Template::expand_part(part, FakeVariables());
+  expect(parts == out || parts.size() > Template::kMaxExpansion, "parts make the whole");
+  bool used = false;
+  compiled->for_each_use([&](Variable v, const std::string&) { used |= v < Variable::kCount; });
+  expect(!used || !compiled->is_constant(), "a constant uses nothing");
   if (text.find('%') == std::string_view::npos) expect(out == text, "text without variables stays");
   expect(!compiled->is_constant() || compiled->expand(FakeVariables("x")) == out, "a constant does not depend on values");
 }

@@ -1,4 +1,4 @@
-#include "auth/schemes.h"
+#include "crypt/schemes.h"
 
 #include "config.h"
 
@@ -21,6 +21,13 @@ constexpr Vector kVectors[] = {
     {"{PLAIN-MD5}5ebe2294ecd0e0f08eab7690d2a6ee69", false},
     {"{LDAP-MD5}Xr4ilOzQ4PCOq3aQ0qbuaQ==", false},
     {"{LDAP-MD5}5ebe2294ecd0e0f08eab7690d2a6ee69", false},
+    {"{PLAIN-MD4}67d3dafef63ff00603aeef3769cfbf0d", false},
+    {"{PLAIN-TRUNC}6-secret", false},
+    {"{PLAIN-TRUNC}8-secret", false},
+    {"{CRAM-MD5}cd3ba7deaad6e5ca23448ba42e379747a9e0f7f1fbc00c8a81bbaac395731b56", false},
+    {"{HMAC-MD5}cd3ba7deaad6e5ca23448ba42e379747a9e0f7f1fbc00c8a81bbaac395731b56", false},
+    {"{DES-CRYPT}FRvSMFcE35hzo", true},
+    {"{CRYPT}FRvSMFcE35hzo", true},
     {"{SMD5}iuZBTXJFaZR7Sayp/gxTIHNhbHRTQUxU", false},
     {"{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=", false},
     {"{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ", false},
@@ -76,7 +83,9 @@ TEST(Schemes, LiteralNeverLooksAtBraces) {  // AUTH-8
 }
 
 TEST(Schemes, RefusedData) {
-  EXPECT_EQ(verify("abNANd1rDfiNc", "secret"), VerifyResult::Broken) << "DES";
+  EXPECT_EQ(verify("{CRYPT}*0", "secret"), VerifyResult::Broken);
+  EXPECT_EQ(verify("{PLAIN-TRUNC}0-", "secret"), VerifyResult::Broken) << "would match any password";
+  EXPECT_EQ(verify("{PLAIN-TRUNC}secret", "secret"), VerifyResult::Broken);
   EXPECT_EQ(verify("", ""), VerifyResult::Broken) << "an empty hash matches nothing";
   EXPECT_EQ(verify("{SHA256}K7gN", "secret"), VerifyResult::Broken);
   EXPECT_EQ(verify("{SSHA}vh5yFi/dQyyuPAjjP/1vgQwM7AU=", "secret"), VerifyResult::Broken) << "no salt";
@@ -91,6 +100,64 @@ TEST(Schemes, UnknownScheme) {
   EXPECT_EQ(verify("{PLAIN.rot13}x", "x"), VerifyResult::UnknownScheme);
   EXPECT_TRUE(is_known_scheme("ssha512.b64"));
   EXPECT_FALSE(is_known_scheme("ssha3"));
+}
+
+// AUTH-26: whatever is made matches its password and no other, in every scheme and encoding.
+TEST(Schemes, MadeAndChecked) {
+  for (std::string_view name : scheme_names())
+    for (const char* suffix : {"", ".b64", ".hex"}) {
+      const std::string scheme = std::string(name) + suffix;
+      const auto made = make_password(scheme, {"secret", "joe@example.org", 0});
+      ASSERT_TRUE(made) << scheme << ": " << made.error();
+      EXPECT_EQ(made->reveal().find('{' + scheme.substr(0, name.size())), 0u);
+      EXPECT_EQ(verify_password(made->reveal(), "secret", "X", false, "joe@example.org").result, VerifyResult::Match) << made->reveal();
+      EXPECT_EQ(verify_password(made->reveal(), "secreT", "X", false, "joe@example.org").result, VerifyResult::Mismatch) << made->reveal();
+    }
+}
+
+TEST(Schemes, Rounds) {
+  EXPECT_EQ(make_password("BLF-CRYPT", {"x", "", 6})->reveal().find("{BLF-CRYPT}$2y$06$"), 0u);
+  EXPECT_EQ(make_password("BLF-CRYPT", {"x", "", 1})->reveal().find("{BLF-CRYPT}$2y$04$"), 0u) << "as few as there can be";
+  EXPECT_EQ(make_password("sha512-crypt", {"x", "", 1500})->reveal().find("{SHA512-CRYPT}$6$rounds=1500$"), 0u);
+  EXPECT_EQ(make_password("SHA512-CRYPT", {"x"})->reveal().find("rounds"), std::string_view::npos);
+  EXPECT_EQ(make_password("SCRAM-SHA-1", {"x", "", 100})->reveal().find("{SCRAM-SHA-1}4096,"), 0u) << "RFC 7677";
+  EXPECT_NE(make_password("PBKDF2", {"x", "", 7})->reveal().find("$7$"), std::string_view::npos);
+}
+
+TEST(Schemes, CannotBeMade) {
+  EXPECT_EQ(make_password("OTP", {"x"}).error(), "Unknown scheme: OTP");
+  EXPECT_EQ(make_password("SKEY", {"x"}).error(), "Unknown scheme: SKEY");
+  EXPECT_EQ(make_password("DIGEST-MD5", {"x"}).error(), "DIGEST-MD5: a user name is needed");
+  EXPECT_FALSE(make_password("PLAIN", {std::string_view("a\0b", 3)}));
+}
+
+// The realm is what follows the last @, nothing without one.
+TEST(Schemes, DigestMd5KnowsItsUser) {
+  EXPECT_EQ(make_password("DIGEST-MD5", {"x", "joe"})->reveal(), "{DIGEST-MD5}fe51fb6a6ab23ab9509171798942a27c");
+  EXPECT_EQ(make_password("DIGEST-MD5", {"x", "joe@example.org"})->reveal(), "{DIGEST-MD5}737dd63253a3039b39590f9a745cf402");
+  EXPECT_EQ(make_password("DIGEST-MD5", {"x", "joe@a@b"})->reveal(), "{DIGEST-MD5}1b6c570471e10615ba504fac548a64fd");
+}
+
+TEST(Schemes, Weak) {  // auth_allow_weak_schemes
+  for (const char* stored : {"{MD5}x", "{CRYPT}$1$x$y", "{CRYPT}FRvSMFcE35hzo", "FRvSMFcE35hzo", "{CRAM-MD5}x", "{PLAIN-MD4.b64}x", "{LDAP-MD5}x"})
+    EXPECT_TRUE(is_weak(stored, "CRYPT")) << stored;
+  for (const char* stored : {"{CRYPT}$2y$05$x", "$6$x", "{SHA1}x", "{PLAIN}x", "{DIGEST-MD5}x", "{NOPE}x"}) EXPECT_FALSE(is_weak(stored, "CRYPT")) << stored;
+}
+
+// AUTH-27: mechanisms get the password or their own scheme's data, decoded.
+TEST(Schemes, SecretsForProofs) {
+  const auto state = secret_for_proof("{HMAC-MD5}cd3ba7deaad6e5ca23448ba42e379747a9e0f7f1fbc00c8a81bbaac395731b56", "PLAIN", false, "CRAM-MD5", "CRAM-MD5");
+  ASSERT_TRUE(state);
+  EXPECT_TRUE(state->verifier);
+  EXPECT_EQ(state->data.size(), 32u);
+  const auto digest = secret_for_proof("{DIGEST-MD5}fe51fb6a6ab23ab9509171798942a27c", "PLAIN", false, "DIGEST-MD5", "DIGEST-MD5");
+  ASSERT_TRUE(digest);
+  EXPECT_EQ(digest->data.size(), 16u);
+  EXPECT_FALSE(secret_for_proof("{DIGEST-MD5}fe51", "PLAIN", false, "DIGEST-MD5", "DIGEST-MD5")) << "too short";
+  EXPECT_FALSE(secret_for_proof("{DIGEST-MD5}fe51fb6a6ab23ab9509171798942a27c", "PLAIN", false, "", "APOP"));
+  EXPECT_FALSE(secret_for_proof("{SHA1}5en6G6MezRroT3XKqkdPOmY/BfQ=", "PLAIN", false, "", "APOP"));
+  EXPECT_FALSE(secret_for_proof("x", "PLAIN", false, "CRAM-MD5", "CRAM-MD5")->verifier);
+  EXPECT_FALSE(secret_for_proof("{PLAIN-TRUNC}3-sec", "PLAIN", false, "CRAM-MD5", "CRAM-MD5"));
 }
 
 TEST(Schemes, ReasonsNeverShowTheData) {

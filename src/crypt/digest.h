@@ -1,6 +1,6 @@
 // Message digests and hex, from OpenSSL.
-#ifndef POSTERN_AUTH_DIGEST_H
-#define POSTERN_AUTH_DIGEST_H
+#ifndef POSTERN_CRYPT_DIGEST_H
+#define POSTERN_CRYPT_DIGEST_H
 
 #include <cstdint>
 #include <optional>
@@ -9,13 +9,15 @@
 
 namespace postern {
 
-enum class DigestKind : uint8_t { Md5, Sha1, Sha256, Sha512, kCount };
+enum class DigestKind : uint8_t { Md4, Md5, Sha1, Sha256, Sha384, Sha512, Sha3_256, Sha3_512, kCount };
 
-// Raw bytes. Empty when the library refuses the algorithm (FIPS mode and MD5).
+// "md5", "sha3-256"; nothing for other names.
+std::optional<DigestKind> find_digest(std::string_view name);
+// Raw bytes. Empty when the library refuses the algorithm (FIPS mode and MD5; MD4 without the legacy provider).
 std::string digest(DigestKind kind, std::string_view bytes);
 // Of `first` followed by `second`, without joining them in memory.
 std::string digest(DigestKind kind, std::string_view first, std::string_view second);
-// 16, 20, 32 or 64.
+// In bytes: 16 to 64.
 size_t digest_size(DigestKind kind);
 
 // Lower case.

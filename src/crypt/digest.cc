@@ -1,24 +1,42 @@
-#include "auth/digest.h"
+#include "crypt/digest.h"
 
 #include <openssl/evp.h>
+#include <openssl/provider.h>
+
+#include <utility>
 
 namespace postern {
 
 namespace {
 
 struct DigestRow {
-  const char* name;
+  const char* name;     // OpenSSL's
+  std::string_view word;
   size_t size;
+  const char* provider = nullptr;  // where it is not in the default one
 };
-constexpr DigestRow kDigests[] = {{"MD5", 16}, {"SHA1", 20}, {"SHA256", 32}, {"SHA512", 64}};
+constexpr DigestRow kDigests[] = {{"MD4", "md4", 16, "legacy"},    {"MD5", "md5", 16},
+                                  {"SHA1", "sha1", 20},            {"SHA256", "sha256", 32},
+                                  {"SHA384", "sha384", 48},        {"SHA512", "sha512", 64},
+                                  {"SHA3-256", "sha3-256", 32},    {"SHA3-512", "sha3-512", 64}};
 static_assert(std::size(kDigests) == static_cast<size_t>(DigestKind::kCount));
 
-// Fetched once: EVP_sha256() and friends look the algorithm up at every use.
+// A provider that is loaded gets a library context of its own: in the default one it would push the default
+// provider out.
+EVP_MD* fetch(const DigestRow& row) {
+  if (row.provider == nullptr) return EVP_MD_fetch(nullptr, row.name, nullptr);
+  OSSL_LIB_CTX* context = OSSL_LIB_CTX_new();
+  if (context == nullptr || OSSL_PROVIDER_load(context, row.provider) == nullptr) return OSSL_LIB_CTX_free(context), nullptr;
+  return EVP_MD_fetch(context, row.name, nullptr);  // the context stays: the method is of it
+}
+
+// Fetched once, at the first use: EVP_sha256() and friends look the algorithm up at every use.
 const EVP_MD* method(DigestKind kind) {
-  static EVP_MD* const methods[] = {
-      EVP_MD_fetch(nullptr, kDigests[0].name, nullptr), EVP_MD_fetch(nullptr, kDigests[1].name, nullptr),
-      EVP_MD_fetch(nullptr, kDigests[2].name, nullptr), EVP_MD_fetch(nullptr, kDigests[3].name, nullptr)};
-  return methods[static_cast<size_t>(kind)];
+  static EVP_MD* methods[std::size(kDigests)];
+  static bool tried[std::size(kDigests)];
+  const auto i = static_cast<size_t>(kind);
+  if (!std::exchange(tried[i], true)) methods[i] = fetch(kDigests[i]);
+  return methods[i];
 }
 
 int hex_value(char c) {
@@ -29,6 +47,12 @@ int hex_value(char c) {
 }
 
 }  // namespace
+
+std::optional<DigestKind> find_digest(std::string_view name) {
+  for (size_t i = 0; i < std::size(kDigests); ++i)
+    if (kDigests[i].word == name) return static_cast<DigestKind>(i);
+  return std::nullopt;
+}
 
 std::string digest(DigestKind kind, std::string_view bytes) { return digest(kind, bytes, {}); }
 
