@@ -24,6 +24,7 @@ Status check_url(std::string_view text) {
   if (text.size() > kMaxUrl || has_control(text) || text.find(' ') != std::string_view::npos) return Error("http_url is too long, or has blanks in it");
   const std::string_view rest = text.substr(host + 3), authority = rest.substr(0, rest.find_first_of("/?"));
   if (authority.empty() || authority.starts_with(':')) return Error("http_url has no host");
+  if (authority.find('@') != std::string_view::npos) return Error("http_url has a password in it, which http_header (\"Authorization: Basic ...\") keeps out of sight");
   if (authority.find('%') != std::string_view::npos) return Error("http_url: variables may stand behind the host only");
   return {};
 }

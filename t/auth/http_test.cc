@@ -111,7 +111,7 @@ TEST(HttpPlan, UrlsAndHeaders) {
   ASSERT_TRUE(made) << made.error();
   EXPECT_EQ(made->url_for(FakeVariables("J/../&?#@\xc3\xa4")), "http://a.test:80/%C3%A4/auth?u=J%2F..%2F%26%3F%23%40%C3%A4&l=j%2F..%2F%26%3F%23%");
   EXPECT_EQ(made->headers, (std::vector<std::string>{"X-Key: k", "Y:"}));
-  for (const char* bad : {"", "ftp://a/", "http:///x", "http://%d/", "http://a:%d/", "https://a/b c", "http://a/%w", "http://a/%q"}) EXPECT_FALSE(plan(bad)) << bad;
+  for (const char* bad : {"", "ftp://a/", "http:///x", "http://%d/", "http://u:p@a/", "http://a:%d/", "https://a/b c", "http://a/%w", "http://a/%q"}) EXPECT_FALSE(plan(bad)) << bad;
   for (const char* bad : {"x", ": x", "a b: c", "a: b\x01"}) EXPECT_FALSE(plan("http://a/", bad)) << bad;
 }
 

@@ -3,10 +3,10 @@
 import imaplib, os, poplib, sqlite3, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-import daemon, dovecot, mailhost, tap, world
+import daemon, dovecot, mailhost, redis, tap, world
 from clients import Imap, Pop3
 from daemon import PASSWORD
-from tap import contains, expect, test, until
+from tap import Skip, contains, expect, test, until
 
 host = None
 
@@ -157,6 +157,20 @@ def userdb_sql_with_mail_uid_and_mail_gid():
     with_userdb({"driver": "sql", "sql_driver": "sqlite", "sql_connect": file,
                  "sql_user_query": "SELECT home FROM users WHERE user = '%n'"}, mail_uid=name, mail_gid=str(gid))
     expect(logs_in("alice") == host.home("alice"), "home")
+
+
+@test
+def userdb_redis():
+    """One record for both lists: the userdb takes the fields with userdb_."""
+    if redis.missing():
+        raise Skip(redis.missing())
+    name, uid, gid = dovecot.owner()
+    server = redis.RedisServer("redis").start()
+    server.user("postern:user:alice", password="x", host="nowhere", userdb_uid=uid, userdb_gid=gid, userdb_home=host.home("alice"))
+    with_userdb({"driver": "redis", "redis_uri": server.unix_uri()})
+    expect(logs_in("alice") == host.home("alice"), "home")
+    server.stop()
+    contains(Imap(host.postern.imap).login("alice"), "NO [UNAVAILABLE] Temporary authentication failure.")
 
 
 @test
