@@ -19,27 +19,19 @@ endif
 EXTRA_DIST += %D%/oauth2_plan.cc %D%/oauth2_plan.h
 AUTH_LIBS = libauth.a $(POSTERN_LIBS) $(LIBCRYPT_LIBS) $(SODIUM_LIBS) $(CURL_LIBS) $(CRYPT_LIBS)
 
-# Databases that answer in auth's loop.
+# Databases that answer in auth's loop, and what speaks HTTP there.
 noinst_LIBRARIES += libauthasync.a
-libauthasync_a_SOURCES = %D%/async_databases.cc %D%/async_databases.h %D%/db_http.h %D%/db_redis.h
+libauthasync_a_SOURCES = %D%/async_databases.cc %D%/async_databases.h %D%/db_http.h %D%/db_redis.h %D%/policy_client.h
+AUTH_HTTP_SOURCES = %D%/db_http.cc %D%/db_oauth2.cc %D%/db_oauth2.h %D%/jwks.cc %D%/jwt.cc %D%/jwt.h %D%/jwt_key.cc \
+  %D%/jwt_key.h %D%/jwt_key_store.cc %D%/jwt_key_store.h %D%/oauth2_claims.cc %D%/oauth2_claims.h %D%/oauth2_http.cc \
+  %D%/oauth2_http.h %D%/policy_client.cc
 if HAVE_CURL
-libauthasync_a_SOURCES += %D%/policy_client.cc
+libauthasync_a_SOURCES += $(AUTH_HTTP_SOURCES)
 endif
-libauthasync_a_SOURCES += %D%/policy_client.h
-EXTRA_DIST += %D%/policy_client.cc
 if HAVE_HIREDIS
 libauthasync_a_SOURCES += %D%/db_redis.cc
 endif
-if HAVE_CURL
-libauthasync_a_SOURCES += %D%/db_http.cc
-endif
-EXTRA_DIST += %D%/db_http.cc %D%/db_redis.cc
-libauthasync_a_SOURCES += $(OAUTH2_SOURCES)
-endif
-OAUTH2_SOURCES = %D%/db_oauth2.cc %D%/db_oauth2.h %D%/jwks.cc %D%/jwt.cc %D%/jwt.h %D%/jwt_key.cc %D%/jwt_key.h \
-  %D%/jwt_key_store.cc %D%/jwt_key_store.h %D%/oauth2_claims.cc %D%/oauth2_claims.h %D%/oauth2_http.cc \
-  %D%/oauth2_http.h
-EXTRA_DIST += $(OAUTH2_SOURCES)
+EXTRA_DIST += $(AUTH_HTTP_SOURCES) %D%/db_redis.cc
 
 noinst_LIBRARIES += libauthworker.a
 libauthworker_a_SOURCES = %D%/db_ldap.h %D%/db_ldap_connection.h %D%/db_pam.h %D%/db_sql.h %D%/worker.cc %D%/worker.h
