@@ -93,7 +93,7 @@ def a_wrong_password_is_reported():
 @test
 def the_server_refuses():
     policy.answers["banned"] = {"status": -1, "msg": "Too many countries"}
-    contains(imap(asking, "banned"), "NO [AUTHENTICATIONFAILED] Too many countries")
+    contains(imap(asking, "banned"), "NO [ALERT] Too many countries")
     until(lambda: policy.of("banned", "report"), "the report")
     expect(policy.of("banned", "report")[0]["policy_reject"] is True, policy.seen[-1])
 
