@@ -91,6 +91,7 @@ std::optional<AuthStep> AuthRequest::decide_password(DbRow& row) {
   else if (fields_.has("noauthenticate")) result = PassResult::Next;
   else if (walk_->state().password_verified) result = PassResult::Ok;
   else if (proof_ == Proof::Open) result = keep_secret(row);
+  else if (proof_ == Proof::Vouched) result = PassResult::Ok;
   else if (fields_.has("nopassword") && (!row.password || row.password->empty())) result = PassResult::Ok;
   if (!result) {
     if (fields_.has("nopassword")) error(db().driver, "nopassword set but password is non-empty");
@@ -114,7 +115,7 @@ std::optional<AuthStep> AuthRequest::compare(DbRow& row) {
   }
   const std::string_view stored = row.password->reveal(), scheme = db().traits.default_scheme;
   if (!is_slow(stored, scheme, row.password_literal)) {
-    take_result(checked(result_of(verify_password(stored, password_.reveal(), scheme, row.password_literal))));
+    take_result(checked(result_of(verify_password(stored, password_.reveal(), scheme, row.password_literal, original_user_))));
     return std::nullopt;
   }
   AskVerify ask;
@@ -163,7 +164,8 @@ PassResult AuthRequest::result_of(const Verification& v) {
 PassResult AuthRequest::checked(PassResult result) {
   if (result != PassResult::Ok) return result;
   std::vector<std::string> notes;
-  const Status status = check_fields(fields_, start_.subject.remote.ip, start_.subject.real_remote.ip, notes);
+  Status status = check_fields(fields_, start_.subject.remote.ip, start_.subject.real_remote.ip, notes);
+  if (status) status = check_certificate_fields(fields_, start_.subject.cert_fp, start_.subject.cert_key_fp);
   for (const std::string& text : notes) note(db().driver, text);
   if (status) return result;
   note(db().driver, status.error());

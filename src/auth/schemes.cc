@@ -16,6 +16,7 @@
 #include "base/base64.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "sasl/hmac_md5.h"
 #include "sasl/scram_verifier.h"
 
 namespace postern {
@@ -34,6 +35,8 @@ struct Scheme {
   bool slow = false;
   DigestKind digest = DigestKind::Md5;
   bool salted = false;                 // raw data is digest + salt
+  bool with_name = false;              // the digest is of user:realm:password
+  size_t raw_size = 0;                 // of data that is no digest; 0: the digest's
 };
 
 Verification match_if(bool equal) { return {equal ? VerifyResult::Match : VerifyResult::Mismatch, {}}; }
@@ -66,6 +69,14 @@ Verification verify_digest(const Scheme& scheme, std::string_view data, std::str
 }
 
 // MD5 stands for $1$ hashes and for plain hex.
+// The states of HMAC-MD5 with the password as its key.
+Verification verify_hmac_md5(const Scheme&, std::string_view data, std::string_view password) {
+  if (data.size() != kHmacMd5StatesSize) return broken("wrong length");
+  const SecretString made = hmac_md5_states(password);
+  if (made.empty()) return broken("digest not available");
+  return match_if(equal_constant_time(made.reveal(), data));
+}
+
 Verification verify_md5(const Scheme& scheme, std::string_view data, std::string_view password) {
   if (data.substr(0, 3) == "$1$") return verify_crypt(scheme, data, password);
   const auto raw = hex_decode(data);
@@ -143,6 +154,9 @@ constexpr Scheme kSchemes[] = {
     {.name = "SSHA256", .verify = verify_digest, .encoding = Encoding::Base64, .digest = DigestKind::Sha256, .salted = true},
     {.name = "SSHA512", .verify = verify_digest, .encoding = Encoding::Base64, .digest = DigestKind::Sha512, .salted = true},
     {.name = "PLAIN-MD5", .verify = verify_digest, .encoding = Encoding::Hex, .digest = DigestKind::Md5},
+    {.name = "CRAM-MD5", .verify = verify_hmac_md5, .encoding = Encoding::Hex, .raw_size = kHmacMd5StatesSize},
+    {.name = "HMAC-MD5", .verify = verify_hmac_md5, .encoding = Encoding::Hex, .raw_size = kHmacMd5StatesSize},
+    {.name = "DIGEST-MD5", .verify = verify_digest, .encoding = Encoding::Hex, .digest = DigestKind::Md5, .with_name = true},
     {.name = "LDAP-MD5", .verify = verify_digest, .encoding = Encoding::Base64, .digest = DigestKind::Md5},
 };
 
@@ -189,12 +203,22 @@ std::optional<std::string> decode(const Stored& stored) {
   const Scheme& scheme = *stored.scheme;
   Encoding encoding = stored.encoding.value_or(scheme.encoding);
   if (!stored.encoding && !scheme.salted && scheme.encoding != Encoding::None)
-    encoding = stored.data.size() == 2 * digest_size(scheme.digest) ? Encoding::Hex : Encoding::Base64;
+    encoding = stored.data.size() == 2 * (scheme.raw_size != 0 ? scheme.raw_size : digest_size(scheme.digest)) ? Encoding::Hex : Encoding::Base64;
   if (encoding == Encoding::None) return std::string(stored.data);
   if (encoding == Encoding::Hex) return hex_decode(stored.data);
   std::string padded(stored.data);
   padded.append((4 - padded.size() % 4) % 4, '=');
   return base64_decode(padded);
+}
+
+SecretString with_user_and_realm(std::string_view user, std::string_view password) {
+  const size_t at = user.find('@');
+  SecretString out(user.substr(0, at));
+  out.append(":");
+  if (at != std::string_view::npos) out.append(user.substr(at + 1));
+  out.append(":");
+  out.append(password);
+  return out;
 }
 
 }  // namespace
@@ -211,13 +235,14 @@ bool is_slow(std::string_view stored, std::string_view default_scheme, bool lite
 }
 
 Verification verify_password(std::string_view stored, std::string_view password, std::string_view default_scheme,
-                             bool literal) {
+                             bool literal, std::string_view user) {
   const Stored s = parse(stored, default_scheme, literal);
   if (s.scheme == nullptr) return {VerifyResult::UnknownScheme, "Unknown scheme " + printable(s.name, 40)};
   if (password.find('\0') != std::string_view::npos) return match_if(false);
   std::optional<std::string> data = decode(s);
   if (!data) return broken("Invalid password in passdb: not encoded as " + std::string(s.scheme->name) + " wants");
-  Verification out = s.scheme->verify(*s.scheme, *data, password);
+  const SecretString named = s.scheme->with_name ? with_user_and_realm(user, password) : SecretString();
+  Verification out = s.scheme->verify(*s.scheme, *data, s.scheme->with_name ? named.reveal() : password);
   if (out.result == VerifyResult::Broken)
     out.why = "Invalid password in passdb: " + std::string(s.scheme->name) + ": " + out.why;
   secure_zero(data->data(), data->size());
@@ -228,7 +253,8 @@ Result<SaslSecret> secret_for_proof(std::string_view stored, std::string_view de
                                     std::string_view verifier, std::string_view wanted) {
   const Stored s = parse(stored, default_scheme, literal);
   const bool plain = s.scheme != nullptr && s.scheme->verify == verify_plain;
-  if (!plain && (s.scheme == nullptr || s.scheme->name != verifier))
+  const bool is_verifier = s.scheme != nullptr && !verifier.empty() && (s.scheme->name == verifier || (verifier == "CRAM-MD5" && s.scheme->name == "HMAC-MD5"));
+  if (!plain && !is_verifier)
     return Error("Requested " + std::string(wanted) + " scheme, but we have only " + printable(s.name, 40));
   std::optional<std::string> data = decode(s);
   if (!data) return Error("Invalid password in passdb: not encoded as " + std::string(s.scheme->name) + " wants");

@@ -26,9 +26,9 @@ bool is_known_scheme(std::string_view name);
 bool is_slow(std::string_view stored, std::string_view default_scheme, bool literal = false);
 
 // Compares in constant time. `literal`: `stored` is data of `default_scheme` even if it begins with '{'
-// (password_noscheme, AUTH-8).
+// (password_noscheme, AUTH-8). `user`: the name that the client sent, with its domain; DIGEST-MD5 has it in it.
 Verification verify_password(std::string_view stored, std::string_view password, std::string_view default_scheme,
-                             bool literal = false);
+                             bool literal = false, std::string_view user = {});
 
 // What a mechanism that checks proofs gets (AUTH-27): a password stored in the clear, or data of the scheme
 // `verifier` (empty: none will do). The Error is for the log: which scheme `wanted` is, which one was found.

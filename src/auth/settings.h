@@ -13,6 +13,7 @@
 #include "base/address.h"
 #include "conf/settings.h"
 #include "sasl/mechanisms.h"
+#include "sasl/server.h"
 
 namespace postern {
 
@@ -60,6 +61,9 @@ struct AuthSettings {
   std::string verbose_passwords;  // auth_verbose_passwords
   bool verbose = false, debug = false;
   bool penalty = false;
+  SaslContext sasl;  // what is the same for all exchanges
+  std::string krb5_keytab;
+  bool require_client_cert = false, username_from_cert = false;
 
   // Blocks for the names in auth_proxy_self: at start only. The Error names block and setting.
   static Result<AuthSettings> compile(const Configuration& configuration);
