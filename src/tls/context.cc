@@ -102,6 +102,9 @@ Status ask_for_certificates(SSL_CTX* context, const std::string& path, const Fil
     X509_free(ca);
   }
   ERR_clear_error();
+  // A session that is taken up again brings its certificate along, verified once and maybe for other authorities: none is kept.
+  SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+  SSL_CTX_set_num_tickets(context, 0);
   return {};
 }
 
@@ -109,6 +112,9 @@ Status ask_for_certificates(SSL_CTX* context, const std::string& path, const Fil
 void use_context(SSL* ssl, SSL_CTX* other) {
   SSL_set_SSL_CTX(ssl, other);
   SSL_set_verify(ssl, SSL_CTX_get_verify_mode(other), nullptr);
+  if ((SSL_CTX_get_options(other) & SSL_OP_NO_TICKET) == 0) return;
+  SSL_set_options(ssl, SSL_OP_NO_TICKET);
+  SSL_set_num_tickets(ssl, 0);
 }
 
 }  // namespace

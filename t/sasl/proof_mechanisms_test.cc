@@ -413,7 +413,7 @@ SaslContext bound_to(const std::string& unique, const std::string& exporter) {
 }
 
 // How it ends when the client binds to `data` with a connection that has `context`.
-std::string bind(const char* name, const EVP_MD* hash, const SaslContext& context, const std::string& type, const std::string& data) {
+std::string end_when_bound(const char* name, const EVP_MD* hash, const SaslContext& context, const std::string& type, const std::string& data) {
   const SaslSecret secret = plain("secret");
   const auto m = make_server_mechanism(*find_mechanism(name), context);
   const std::string header = "p=" + type + ",,";
@@ -428,21 +428,21 @@ std::string bind(const char* name, const EVP_MD* hash, const SaslContext& contex
 TEST(ScramPlus, BindsToTheSession) {
   const SaslContext tls12 = bound_to("finished", "exported"), tls13 = bound_to("", std::string(32, '\xe9'));
   for (const auto& [name, hash] : {std::pair("SCRAM-SHA-256-PLUS", EVP_sha256()), std::pair("SCRAM-SHA-1-PLUS", EVP_sha1())}) {
-    EXPECT_EQ(bind(name, hash, tls12, "tls-unique", "finished"), "proven");
-    EXPECT_EQ(bind(name, hash, tls12, "tls-exporter", "exported"), "proven");
-    EXPECT_EQ(bind(name, hash, tls13, "tls-exporter", std::string(32, '\xe9')), "proven");
+    EXPECT_EQ(end_when_bound(name, hash, tls12, "tls-unique", "finished"), "proven");
+    EXPECT_EQ(end_when_bound(name, hash, tls12, "tls-exporter", "exported"), "proven");
+    EXPECT_EQ(end_when_bound(name, hash, tls13, "tls-exporter", std::string(32, '\xe9')), "proven");
     // Somebody in between has another session on each side.
-    EXPECT_EQ(bind(name, hash, tls12, "tls-unique", "fakished"), "disproven");
-    EXPECT_EQ(bind(name, hash, tls12, "tls-exporter", "finished"), "disproven");
-    EXPECT_EQ(bind(name, hash, tls13, "tls-exporter", ""), "disproven");
+    EXPECT_EQ(end_when_bound(name, hash, tls12, "tls-unique", "fakished"), "disproven");
+    EXPECT_EQ(end_when_bound(name, hash, tls12, "tls-exporter", "finished"), "disproven");
+    EXPECT_EQ(end_when_bound(name, hash, tls13, "tls-exporter", ""), "disproven");
   }
 }
 
 TEST(ScramPlus, TypesThatTheConnectionDoesNotHave) {
   const SaslContext tls13 = bound_to("", "exported");
-  EXPECT_EQ(bind("SCRAM-SHA-256-PLUS", EVP_sha256(), tls13, "tls-unique", ""), "bad");
-  EXPECT_EQ(bind("SCRAM-SHA-256-PLUS", EVP_sha256(), tls13, "tls-server-end-point", "exported"), "bad");
-  EXPECT_EQ(bind("SCRAM-SHA-256-PLUS", EVP_sha256(), {}, "tls-exporter", ""), "bad");
+  EXPECT_EQ(end_when_bound("SCRAM-SHA-256-PLUS", EVP_sha256(), tls13, "tls-unique", ""), "bad");
+  EXPECT_EQ(end_when_bound("SCRAM-SHA-256-PLUS", EVP_sha256(), tls13, "tls-server-end-point", "exported"), "bad");
+  EXPECT_EQ(end_when_bound("SCRAM-SHA-256-PLUS", EVP_sha256(), {}, "tls-exporter", ""), "bad");
   for (const char* header : {"n,,", "y,,", ""}) {
     const auto m = make_server_mechanism(*find_mechanism("SCRAM-SHA-256-PLUS"), tls13);
     EXPECT_EQ(show(step(*m, header + "n=joe,r=abc"s)), "bad") << header;

@@ -269,6 +269,12 @@ def EXTERNAL_by_certificate():
 
 
 @test
+def a_session_with_a_certificate_is_not_taken_up_again():
+    client = CertImap(proxy.imaps, pair("certified"), ssl.TLSVersion.TLSv1_2)
+    expect(not client.socket.session.has_ticket, "no ticket: the certificate is verified each time")
+
+
+@test
 def EXTERNAL_only_with_a_valid_certificate():
     for who in (None, pair("own")):
         client = CertImap(proxy.imaps, who)
