@@ -423,6 +423,24 @@ def the_backend_was_told_no_password():
     expect("method=PLAIN" not in world.read(backend.folder + "/log"), "no password was sent")
 
 
+@test
+def SCRAM_in_POP3_and_ManageSieve():
+    protocols = ["pop3"] + (["sieve"] if os.path.exists(dovecot.SIEVE_LOGIN) else [])
+    users = {p: backend.fields(p, "", destuser="box", proxy_mech="SCRAM-SHA-256") for p in protocols}
+    other = daemon.Postern("others", users, disable_plaintext_auth=False, protocols=protocols).start()
+    pop3 = Pop3(other.pop3)
+    pop3.command("USER pop3")
+    contains(str(pop3.command("PASS " + PASSWORD)), "+OK Logged in.")
+    if "sieve" in protocols:  # the server's proof comes with its OK
+        client = Line(other.sieve)
+        while not client.line().startswith("OK"):
+            pass
+        client.send('AUTHENTICATE "PLAIN" "%s"\r\n' % b64("\0sieve\0" + PASSWORD))
+        contains(client.line(), "OK")
+    until(lambda: world.read(backend.folder + "/log").count("method=SCRAM-SHA-256") > 2, "the backend has seen SCRAM")
+    other.stop()
+
+
 def liar(end):
     """A backend without our password: `end` follows its last word."""
     def talk(connection):
