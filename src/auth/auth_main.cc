@@ -1,4 +1,6 @@
 // postern-auth: who is this user, and where does he belong.
+#include <stdlib.h>
+
 #include "auth/admin_desk.h"
 #include "auth/async_databases.h"
 #include "auth/policy_client.h"
@@ -60,6 +62,8 @@ int auth_main(int argc, char** argv) {
   if (role.is_trial()) return RoleProcess::conclude(AuthSettings::problems(role.boot().configuration));
   auto settings = AuthSettings::compile(role.boot().configuration);
   if (!settings) fatal(kExitConfig, settings.error());
+  // Where Kerberos looks for it; nothing else runs in this process yet.
+  if (!settings->krb5_keytab.empty()) ::setenv("KRB5_KTNAME", settings->krb5_keytab.c_str(), 1);
   const SystemClock clock;
   Resolver resolver(role.loop());
 #ifdef HAVE_CURL

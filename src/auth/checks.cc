@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/secret.h"
 #include "base/text.h"
 
 namespace postern {
@@ -23,6 +24,20 @@ Status check_networks(const NetworkField& field, std::string_view list, const Ip
   if (allowed) return {};
   if (ip.is_none()) return Error(name + " check failed: Remote IP not known and 'local' missing");
   return Error(name + " check failed: IP " + ip.text() + " not in allowed networks");
+}
+
+struct FingerprintField {
+  std::string_view name;
+  bool of_certificate, of_key;
+};
+constexpr FingerprintField kFingerprintFields[] = {
+    {"check_client_fp", true, true}, {"check_client_cert_fp", true, false}, {"check_client_pubkey_fp", false, true}};
+
+// Colons and case don't matter. Nothing is the fingerprint of no certificate.
+bool is_fingerprint(std::string_view wanted, std::string_view found) {
+  std::string digits = to_lower(wanted);
+  std::erase(digits, ':');
+  return !found.empty() && equal_constant_time(digits, found);
 }
 
 constexpr std::string_view kTlsFields[] = {"ssl", "starttls"};
@@ -69,6 +84,16 @@ Result<uint64_t> parse_delay_until(std::string_view value, uint64_t now, uint64_
   if (*time - now > max_ahead)
     return Error("delay_until timestamp " + printable(value) + " is too much in the future, failing");
   return std::min(*time + (spread > 0 ? random_below(spread) : 0), now + max_ahead);
+}
+
+Status check_certificate_fields(const FieldSet& fields, std::string_view cert_fp, std::string_view key_fp) {
+  for (const FingerprintField& field : kFingerprintFields) {
+    const std::string* wanted = fields.find(field.name);
+    if (wanted == nullptr) continue;
+    const bool right = (field.of_certificate && is_fingerprint(*wanted, cert_fp)) || (field.of_key && is_fingerprint(*wanted, key_fp));
+    if (!right) return Error(std::string(field.name) + " check failed: the client's certificate is another one, or there is none");
+  }
+  return {};
 }
 
 Status check_fields(const FieldSet& fields, const IpAddress& remote, const IpAddress& real_remote,

@@ -14,6 +14,7 @@ namespace postern {
 namespace {
 
 // AUTH-6: they would break the line-based protocols this password goes to.
+constexpr std::string_view kNoCertificate = "Client didn't present valid SSL certificate";  // recorded text
 constexpr std::string_view kIllegalInPassword("\x01\t\r\n", 4);
 
 }  // namespace
@@ -34,9 +35,27 @@ AuthStep AuthRequest::begin() {
   if (lookup_) return begin_walk({}, lookup_->user);
   offered_ = purpose_ == Purpose::Login ? settings_.mechanism(start_.mechanism) : find_mechanism(start_.mechanism);
   if (offered_ == nullptr) return refuse(AuthResult::BadMechanism, ReplyTime::Kind::Now);
-  mechanism_ = make_server_mechanism(*offered_);
+  if (settings_.require_client_cert && !start_.subject.cert_valid) {
+    note(subsystem(), kNoCertificate);
+    refusal_reason_ = "[ALERT] " + std::string(kNoCertificate);
+    return refuse(AuthResult::Failed, ReplyTime::Kind::Now);
+  }
+  mechanism_ = make_server_mechanism(*offered_, sasl_context());
   auto initial = std::exchange(start_.initial, std::nullopt);
   return take_sasl(mechanism_->step(std::move(initial)));
+}
+
+SaslContext AuthRequest::sasl_context() const {
+  SaslContext context = settings_.sasl;
+  const AuthSubject& subject = start_.subject;
+  context.tls_unique = subject.tls_unique;
+  context.tls_exporter = subject.tls_exporter;
+  const bool can_bind = !subject.tls_unique.empty() || !subject.tls_exporter.empty();
+  context.offers_binding = can_bind && settings_.mechanism(std::string(offered_->name) + "-PLUS") != nullptr;
+  context.certificate_valid = subject.cert_valid;
+  context.certificate_name = subject.cert_name;
+  context.service = start_.sasl_service;
+  return context;
 }
 
 AuthStep AuthRequest::respond(SecretString response) {
@@ -68,9 +87,17 @@ AuthStep AuthRequest::take(SaslClaim claim) {
   return begin_walk(claim.authzid, claim.authcid);
 }
 
+AuthStep AuthRequest::take(SaslVouched vouched) {
+  proof_ = Proof::Vouched;
+  return begin_walk(vouched.authzid, vouched.authcid);
+}
+
 AuthStep AuthRequest::begin_walk(const std::string& authzid, const std::string& authcid) {
-  original_user_ = authcid;
-  auto why = set_names(authzid, authcid);
+  const AuthSubject& subject = start_.subject;
+  const bool by_certificate = !lookup_ && settings_.username_from_cert && subject.cert_valid;
+  original_user_ = by_certificate ? subject.cert_name : authcid;
+  auto why = by_certificate && subject.cert_name.empty() ? std::optional<std::string>("The client certificate has no user name (ssl_cert_username_field)")
+                                                         : set_names(authzid, original_user_);
   if (!why && password_.reveal().find_first_of(kIllegalInPassword) != std::string_view::npos)
     why = "Attempted login with password having illegal chars";
   if (why) {

@@ -91,10 +91,12 @@ class AuthRequest final : public Variables {
   enum class Waiting : uint8_t { Nothing, Row, Verdict, DummyVerdict, Addresses, LastWord, RefusalHeard, UserRow, PolicyBefore, PolicyAfter, Tarpit };
 
   // mechanism and names
+  SaslContext sasl_context() const;
   AuthStep take_sasl(SaslStep step);
   AuthStep take(SaslChallenge challenge);
   AuthStep take(SaslPassword credentials);
   AuthStep take(SaslClaim claim);
+  AuthStep take(SaslVouched vouched);
   AuthStep take(SaslProven proven);
   AuthStep take(SaslDisproven);
   AuthStep take(SaslBad bad);
@@ -166,8 +168,8 @@ class AuthRequest final : public Variables {
   std::string subsystem() const;
   std::string shown_password() const;
 
-  // How a mechanism's claim stands: none made, not checked yet, checked.
-  enum class Proof : uint8_t { None, Open, Right, Wrong };
+  // How a mechanism's claim stands: none made, not checked yet, checked; no password has a part in it.
+  enum class Proof : uint8_t { None, Open, Right, Wrong, Vouched };
 
   AuthSettings& settings_;
   const World& world_;

@@ -123,6 +123,7 @@ std::optional<AuthStep> AuthRequest::decide_password(DbRow& row) {
   else if (walk_->state().password_verified) result = PassResult::Ok;
   else if (proof_ == Proof::Open) result = keep_secret(row);
   else if (row.check != PasswordCheck::None) result = check_result(row);
+  else if (proof_ == Proof::Vouched) result = PassResult::Ok;
   else if (fields_.has("nopassword") && (!row.password || row.password->empty())) result = PassResult::Ok;
   if (!result) {
     if (fields_.has("nopassword")) error(db().driver, "nopassword set but password is non-empty");
@@ -221,7 +222,8 @@ PassResult AuthRequest::result_of(const Verification& v) {
 PassResult AuthRequest::checked(PassResult result) {
   if (result != PassResult::Ok) return result;
   std::vector<std::string> notes;
-  const Status status = check_fields(fields_, start_.subject.remote.ip, start_.subject.real_remote.ip, notes);
+  Status status = check_fields(fields_, start_.subject.remote.ip, start_.subject.real_remote.ip, notes);
+  if (status) status = check_certificate_fields(fields_, start_.subject.cert_fp, start_.subject.cert_key_fp);
   for (const std::string& text : notes) note(db().driver, text);
   if (status) return result;
   note(db().driver, status.error());

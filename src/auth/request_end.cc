@@ -17,7 +17,7 @@ namespace {
 
 // Fields that end here; all others are for the login process (AUTH-9).
 constexpr std::string_view kOwnFields[] = {"pass", "allow_nets", "allow_real_nets", "fail", "nodelay", "delay_until",
-                                           "proxy_always", "nopassword", "noauthenticate"};
+                                           "proxy_always", "nopassword", "noauthenticate", "check_client_fp", "check_client_cert_fp", "check_client_pubkey_fp"};
 
 constexpr std::string_view kUserdbPrefix = "userdb_";  // a login process learns nothing of them (PRIV-13)
 

@@ -24,8 +24,11 @@ constexpr SubjectRow kSubjectValues[] = {
     {Variable::RealRemotePort, [](const AuthSubject& s) { return port_text(s.real_remote); }},
     {Variable::Pid, [](const AuthSubject& s) { return std::to_string(s.pid); }},
     {Variable::Secured, [](const AuthSubject& s) { return s.secured; }},
+    {Variable::Cert, [](const AuthSubject& s) { return std::string(s.cert_valid ? "valid" : ""); }},
     {Variable::Session, [](const AuthSubject& s) { return s.session; }},
     {Variable::ClientId, [](const AuthSubject& s) { return s.client_id; }},
+    {Variable::SslClientCertFp, [](const AuthSubject& s) { return s.cert_fp; }},
+    {Variable::SslClientCertPubkeyFp, [](const AuthSubject& s) { return s.cert_key_fp; }},
     {Variable::LocalName, [](const AuthSubject& s) { return s.local_name; }},
     {Variable::LoginAttempt, [](const AuthSubject& s) { return std::to_string(s.attempt); }},
 };

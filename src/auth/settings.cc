@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "net/names.h"
+#include "sasl/server_mechanisms.h"
 
 namespace postern {
 
@@ -100,9 +101,22 @@ std::vector<std::string> fill(const Configuration& c, AuthSettings& out) {
     errors.push_back(policy.error());
   add_databases(c.passdbs, DbKind::Passdb, s, out, errors);
   add_databases(c.userdbs, DbKind::Userdb, s, out, errors);
+  for (const MechanismInfo* m : select_mechanisms(s.list(Key::auth_mechanisms)))
+    if (!is_available(*m)) errors.push_back("auth_mechanisms: " + to_lower(m->name) + ": GNU SASL was built without it");
   for (const ServiceSettings& service : c.services)
     if (const Status added = add_mail_program(service, out.mail_programs); !added) errors.push_back(added.error());
   return errors;
+}
+
+void fill_sasl(const Settings& s, AuthSettings& out) {
+  out.sasl.hostname = s.text(Key::auth_gssapi_hostname).empty() ? s.text(Key::hostname) : s.text(Key::auth_gssapi_hostname);
+  if (out.sasl.hostname.empty()) out.sasl.hostname = machine_name();
+  out.sasl.realms = s.list(Key::auth_realms);
+  out.sasl.default_realm = s.text(Key::auth_default_realm);
+  out.sasl.anonymous = s.text(Key::auth_anonymous_username);
+  out.krb5_keytab = s.text(Key::auth_krb5_keytab);
+  out.require_client_cert = s.flag(Key::auth_ssl_require_client_cert);
+  out.username_from_cert = s.flag(Key::auth_ssl_username_from_cert);
 }
 
 }  // namespace
@@ -130,6 +144,7 @@ Result<AuthSettings> AuthSettings::compile(const Configuration& c) {
   out.penalty = s.flag(Key::auth_penalty);
   out.penalty_max_waiting = static_cast<size_t>(s.number(Key::auth_penalty_max_waiting));
   out.allow_weak_schemes = s.flag(Key::auth_allow_weak_schemes);
+  fill_sasl(s, out);
   out.debug = s.flag(Key::auth_debug);
   out.verbose = s.flag(Key::auth_verbose) || out.debug;
   return out;

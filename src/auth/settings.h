@@ -14,6 +14,7 @@
 #include "base/address.h"
 #include "conf/settings.h"
 #include "sasl/mechanisms.h"
+#include "sasl/server.h"
 
 namespace postern {
 
@@ -65,6 +66,9 @@ struct AuthSettings {
   bool penalty = false;
   size_t penalty_max_waiting = 0;
   bool allow_weak_schemes = true;
+  SaslContext sasl;  // what is the same for all exchanges
+  std::string krb5_keytab;
+  bool require_client_cert = false, username_from_cert = false;
 
   // Blocks for the names in auth_proxy_self: at start only. The Error names block and setting.
   static Result<AuthSettings> compile(const Configuration& configuration);

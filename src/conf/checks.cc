@@ -28,6 +28,7 @@ class Checker {
     translation();
     for (const auto& [cert, key] : kPairs) pair(c_.settings, root_.where, cert, key);
     override_pairs();
+    client_certificates();
     haproxy();
     later();
     if (c_.passdbs.empty()) warn({"passdb"}, "there is none: nobody can log in");
@@ -151,6 +152,23 @@ class Checker {
         if (has(o, cert) != has(o, key))
           fail({o.nesting.front()}, fmt::format("a block sets {} without {}", row_of(has(o, cert) ? cert : key).name,
                                                 row_of(has(o, cert) ? key : cert).name));
+  }
+
+  bool set_somewhere(Key key) const {
+    return !c_.settings.text(key).empty() || std::any_of(c_.overrides.begin(), c_.overrides.end(), [key](const SettingsOverride& o) { return has(o, key); });
+  }
+
+  // Without authorities no certificate is valid, and unless clients are asked they show none.
+  void client_certificates() {
+    bool asked = std::any_of(c_.overrides.begin(), c_.overrides.end(), [](const SettingsOverride& o) { return has(o, Key::ssl_verify_client_cert); });
+    for (const Key key : {Key::ssl_verify_client_cert, Key::auth_ssl_require_client_cert, Key::auth_ssl_username_from_cert}) {
+      if (!c_.settings.flag(key)) continue;
+      asked = true;
+      if (!set_somewhere(Key::ssl_ca)) fail({row_of(key).name}, "needs ssl_ca: the authorities that clients' certificates are of");
+    }
+    const auto& mechanisms = c_.settings.list(Key::auth_mechanisms);
+    if (!asked && std::find(mechanisms.begin(), mechanisms.end(), "external") != mechanisms.end())
+      warn({"auth_mechanisms"}, "offers external to nobody: clients are not asked for a certificate (ssl_verify_client_cert)");
   }
 
   static bool has(const SettingsOverride& o, Key key) {

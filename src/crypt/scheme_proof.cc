@@ -5,7 +5,7 @@
 #include "base/base64.h"
 #include "base/secret.h"
 #include "base/text.h"
-#include "crypt/hmac_md5.h"
+#include "sasl/hmac_md5.h"
 #include "crypt/scheme.h"
 #include "sasl/scram_verifier.h"
 
@@ -56,9 +56,9 @@ Result<std::string> make_scram(const Scheme& scheme, const PasswordInput& input)
 }
 
 Result<std::string> make_cram_md5(const Scheme&, const PasswordInput& input) {
-  std::string made = hmac_md5_state(input.password);
+  const SecretString made = hmac_md5_states(input.password);
   if (made.empty()) return Error("digest not available");
-  return made;
+  return std::string(made.reveal());
 }
 
 // RFC 2831 section 2.1.2.1: user:realm:password; the realm is what follows the last @ of the name.

@@ -53,7 +53,7 @@ Verification check_password(std::string_view stored, std::string_view password, 
 Result<SecretString> make_password(std::string_view scheme, const PasswordInput& input);
 
 // What a mechanism that checks proofs gets (AUTH-27): a password stored in the clear, or data of the scheme
-// `verifier` (empty: none will do), decoded: 32 bytes for CRAM-MD5 (crypt/hmac_md5.h), 16 for DIGEST-MD5. The Error is
+// `verifier` (empty: none will do), decoded: 32 bytes for CRAM-MD5 (sasl/hmac_md5.h), 16 for DIGEST-MD5. The Error is
 // for the log: which scheme `wanted` is, which one was found.
 Result<SaslSecret> secret_for_proof(std::string_view stored, std::string_view default_scheme, bool literal,
                                     std::string_view verifier, std::string_view wanted);

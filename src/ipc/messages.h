@@ -31,10 +31,15 @@ struct AuthSubject {
   FieldList forward;        // received forward_* fields, names without the prefix
   uint32_t max_userip = 0;  // mail_max_userip_connections as it holds for him; 0: any number
   uint32_t attempt = 1;     // of this connection to log in
+  // Of the TLS session that the login process itself has with him. Channel bindings, raw (RFC 5929, RFC 9266); empty: not to be had.
+  std::string tls_unique, tls_exporter;
+  bool cert_valid = false;  // he showed a certificate, and it was verified; without that nothing is said of one
+  std::string cert_name;    // ssl_cert_username_field of it
+  std::string cert_fp, cert_key_fp;  // SHA-256 of the certificate and of its key, hex
 
   auto fields() {
     return std::tie(service, session, local_name, client_id, remote, local, real_remote, real_local, secured, pid,
-                    no_penalty, forward, max_userip, attempt);
+                    no_penalty, forward, max_userip, attempt, tls_unique, tls_exporter, cert_valid, cert_name, cert_fp, cert_key_fp);
   }
 };
 
@@ -54,7 +59,8 @@ struct AuthStart {
   std::string mechanism;  // upper case
   std::optional<SecretString> initial;  // decoded initial response; absent and empty differ
   AuthSubject subject;
-  auto fields() { return std::tie(id, mechanism, initial, subject); }
+  std::string sasl_service;  // of our Kerberos principal ("imap")
+  auto fields() { return std::tie(id, mechanism, initial, subject, sasl_service); }
 };
 
 // Where does this user's mail go? Nobody logs in: no password, no delay, no penalty (LMTP-3). Answered by AuthReply; Failed

@@ -1,6 +1,10 @@
 #include "login/client.h"
 
+#include <fmt/format.h>
+#include <sys/random.h>
+
 #include "base/base64.h"
+#include "base/check.h"
 
 namespace postern {
 
@@ -17,7 +21,17 @@ AuthSubject subject_of(const ClientInfo& client, uint32_t pid) {
   s.secured = client.tls;
   s.pid = pid;
   s.forward = client.forward;
+  s.cert_valid = client.cert_valid;
+  s.cert_name = client.cert_name;
+  s.cert_fp = client.cert_fp;
+  s.cert_key_fp = client.cert_key_fp;
   return s;
+}
+
+std::string make_stamp() {
+  uint64_t words[2];
+  POSTERN_CHECK(::getrandom(words, sizeof words, 0) == sizeof words, "no random bytes");
+  return fmt::format("{:016x}{:016x}", words[0], words[1]);
 }
 
 std::string make_session_id(uint64_t microseconds, const Endpoint& remote) {

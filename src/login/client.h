@@ -21,6 +21,8 @@ struct ClientInfo {
   std::string master_user;
   std::string mechanism;             // as logged (LOG-13)
   std::string tls;                   // "", "TLS", "TLS handshaking", "secured" (LOG-3)
+  bool cert_valid = false;           // of this client, and verified; then the next three
+  std::string cert_name, cert_fp, cert_key_fp;
   uint32_t mail_pid = 0;             // local logins: the program's process
   uint32_t ttl = 5;                  // CONST-9
   FieldList forward;                 // received from a trusted peer
@@ -31,6 +33,9 @@ AuthSubject subject_of(const ClientInfo& client, uint32_t pid);
 
 // A session id that this process has not given out before (LOG-5): `microseconds` is the wall clock.
 std::string make_session_id(uint64_t microseconds, const Endpoint& remote);
+
+// 128 random bits in hex, for a challenge that nobody has seen before.
+std::string make_stamp();
 
 }  // namespace postern
 

@@ -32,6 +32,8 @@ void ClientSide::update_facts() {
   facts_.trusted = view_->trusts(door_.remote.ip);
   const bool same_host = door_.remote.ip == door_.local.ip;  // both none: a socket in the file system
   facts_.secured = facts_.tls_active || door_.tls_before || facts_.trusted || same_host;  // IMAP-8
+  facts_.binds = facts_.tls_active && stream_.can_bind();
+  facts_.certificate = info_.cert_valid;
   info_.tls = facts_.tls_active ? "TLS" : facts_.secured ? "secured" : "";
 }
 
@@ -154,8 +156,18 @@ void ClientSide::continue_handshake() {
   }
   watch_.set(EV_READ);
   phase_ = Phase::Open;
+  look_at_certificate();
   update_facts();
   starttls_ ? owner_.client_changed(), owner_.client_secured() : owner_.client_arrived();
+}
+
+void ClientSide::look_at_certificate() {
+  const ClientCertificate shown = stream_.client_certificate(view_->settings.text(Key::ssl_cert_username_field));
+  info_.cert_valid = shown.valid;
+  info_.cert_name = shown.name;
+  info_.cert_fp = shown.fingerprint;
+  info_.cert_key_fp = shown.key_fingerprint;
+  if (!shown.why.empty() && view_->auth_verbose) log(LogLevel::Info, "note", "Client certificate is not valid: " + shown.why);
 }
 
 // --- bytes -----------------------------------------------------------------------

@@ -59,6 +59,7 @@ class ClientSide {
   // What a backend that wants a PROXY header is told (field proxy_haproxy).
   ProxyHeader told_header() const;
   std::string tls_description() const { return stream_.tls_description(); }
+  ChannelBindings channel_bindings() const { return stream_.channel_bindings(); }
   // Header or handshake are under way: he cannot be spoken to.
   bool is_arriving() const { return phase_ != Phase::Open; }
   bool is_over() const { return phase_ == Phase::Over; }
@@ -131,6 +132,7 @@ class ClientSide {
   void arrive();
   void begin_handshake();
   void continue_handshake();
+  void look_at_certificate();
   static TlsContext* choose_context(void* self, std::string_view name);
   void on_ready(short what);
   void flush();

@@ -38,7 +38,9 @@ void Session::auth_ready() {
 void Session::greet() {
   history_.auth_was_ready = true;
   phase_ = Phase::Command;
-  front_ = worker_.views().served().login->make_front(side_.view().front, side_.facts());
+  ConnectionFacts facts = side_.facts();
+  if (side_.view().front.wants_stamp) facts.stamp = make_stamp();
+  front_ = worker_.views().served().login->make_front(side_.view().front, facts);
   FrontOutput out;
   front_->greet(out);
   perform(out);
@@ -102,6 +104,10 @@ AuthStart Session::auth_start(AuthBegin begin) const {
   start.initial = std::move(begin.initial);
   start.subject = subject_of(side_.info(), worker_.pid());
   start.subject.attempt = history_.attempts;
+  ChannelBindings bindings = side_.channel_bindings();
+  start.subject.tls_unique = std::move(bindings.tls_unique);
+  start.subject.tls_exporter = std::move(bindings.tls_exporter);
+  start.sasl_service = worker_.views().served().login->sasl_service;
   start.subject.max_userip = static_cast<uint32_t>(side_.view().settings.number(Key::mail_max_userip_connections));
   return start;
 }

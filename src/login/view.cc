@@ -38,7 +38,7 @@ TlsMode tls_mode_of(const Settings& s) {
   return word == "no" ? TlsMode::Off : word == "required" ? TlsMode::Required : TlsMode::Offered;
 }
 
-FrontSettings front_settings(const Settings& s) {
+FrontSettings front_settings(const Settings& s, const ServedProtocol& served) {
   FrontSettings front;
   front.greeting = s.text(Key::login_greeting);
   front.tls_required = tls_mode_of(s) == TlsMode::Required;
@@ -55,7 +55,9 @@ FrontSettings front_settings(const Settings& s) {
   front.max_token = static_cast<size_t>(s.number(Key::auth_max_token_size));
   front.max_bad_commands = static_cast<unsigned>(s.number(Key::login_max_bad_commands));
   for (const MechanismInfo* m : select_mechanisms(s.list(Key::auth_mechanisms)))
-    front.mechanisms.push_back({std::string(m->name), m->plaintext, m->is_private});
+    if (!m->anonymous || (served.login != nullptr && served.login->takes_anonymous))
+      front.mechanisms.push_back({std::string(m->name), m->plaintext, m->is_private, m->need});
+  front.wants_stamp = std::any_of(front.mechanisms.begin(), front.mechanisms.end(), [](const auto& m) { return m.is_private; });
   return front;
 }
 
@@ -70,6 +72,10 @@ std::vector<std::string> files_in(const ChildBoot& boot, const std::string& fold
 TlsPolicy tls_policy(const Settings& s) {
   return {s.text(Key::ssl_min_protocol), s.text(Key::ssl_cipher_list), s.text(Key::ssl_cipher_suites),
           s.text(Key::ssl_curve_list), s.flag(Key::ssl_prefer_server_ciphers)};
+}
+
+bool asks_certificate(const Settings& s) {
+  return s.flag(Key::ssl_verify_client_cert) || s.flag(Key::auth_ssl_require_client_cert) || s.flag(Key::auth_ssl_username_from_cert);
 }
 
 }  // namespace
@@ -120,6 +126,8 @@ std::shared_ptr<TlsContext> Views::front_tls(const Settings& s, std::string& err
   options.one_shot = boot_.one_shot;
   if (!s.text(Key::ssl_cert).empty()) options.pairs.push_back({s.text(Key::ssl_cert), s.text(Key::ssl_key)});
   if (!s.text(Key::ssl_alt_cert).empty()) options.pairs.push_back({s.text(Key::ssl_alt_cert), s.text(Key::ssl_alt_key)});
+  options.ask_certificate = asks_certificate(s);
+  options.client_ca = s.text(Key::ssl_ca);
   auto context = TlsContext::for_clients(options, files_, keys_);
   if (context) return *context;
   error = context.error();
@@ -143,7 +151,7 @@ std::shared_ptr<TlsContext> Views::back_tls(const Settings& s, std::string& erro
 std::shared_ptr<const View> Views::build(const Settings& s) {
   auto view = std::make_shared<View>();
   view->settings = s;
-  view->front = front_settings(s);
+  view->front = front_settings(s, served_);
   view->front.hostname = hostname_;
   served_.own_settings(s, view->front);
   auto elements = LogElements::compile(s.text(Key::login_log_format_elements));

@@ -7,6 +7,12 @@
 
 namespace postern {
 
+namespace {
+
+constexpr std::string_view kNotProved = "Server has not proved that it knows the password (SCRAM server signature)";
+
+}  // namespace
+
 bool always(const BackPlan&) { return true; }
 
 Verdict failed(StepResult& result, FailureClass what, std::string log_text) {
@@ -55,8 +61,18 @@ std::optional<SecretString> response_to(std::string_view encoded, BackPlan& plan
     return std::nullopt;
   }
   auto response = plan.learned.sasl.step(*challenge, credentials(plan));
-  if (!response) failed(result, FailureClass::Protocol, "Unexpected challenge");
+  if (!response && plan.learned.sasl.refuted())
+    failed(result, FailureClass::RemoteConfig, std::string(kNotProved));
+  else if (!response)
+    failed(result, FailureClass::Protocol, "Unexpected challenge");
   return response;
+}
+
+bool confirm_sasl(std::string_view encoded, const BackPlan& plan, StepResult& result) {
+  const auto data = base64_decode(trim(encoded));
+  if (plan.learned.sasl.confirmed(data.value_or(std::string()))) return true;
+  failed(result, FailureClass::RemoteConfig, std::string(kNotProved));
+  return false;
 }
 
 Verdict answer_challenge(std::string_view encoded, BackPlan& plan, StepResult& result) {

@@ -12,7 +12,7 @@ const FrontSettings::Mechanism* FrontSettings::mechanism(std::string_view upper)
 }
 
 size_t FrontSettings::sasl_line_limit(std::string_view mechanism) const {
-  static constexpr std::array<std::string_view, 4> kTokens{"XOAUTH2", "OAUTHBEARER", "GSSAPI", "GSS-SPNEGO"};
+  static constexpr std::array<std::string_view, 3> kTokens{"XOAUTH2", "OAUTHBEARER", "GSSAPI"};
   const bool token = std::find(kTokens.begin(), kTokens.end(), mechanism) != kTokens.end();
   return token ? std::max(max_token, max_sasl) : max_sasl;
 }

@@ -13,6 +13,7 @@
 #include "base/secret.h"
 #include "proto/answer.h"
 #include "proto/facts.h"
+#include "sasl/mechanisms.h"
 
 namespace postern {
 
@@ -36,8 +37,10 @@ struct FrontSettings {
     std::string name;       // upper case
     bool plaintext = true;  // sends the password itself
     bool is_private = false;
+    MechanismNeed need = MechanismNeed::Nothing;
   };
   std::vector<Mechanism> mechanisms;  // offered, in order
+  bool wants_stamp = false;         // a private mechanism has its challenge in the greeting (POP-1)
   size_t max_line = 1026;           // CONST-3
   size_t max_literal = 8192;        // CONST-6
   size_t max_sasl = 8192;           // CONST-5

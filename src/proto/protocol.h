@@ -35,6 +35,8 @@ struct Protocol {
   std::string_view mail_service;  // "imap": service of the programs for users of this host
   BackSide back;
   bool has_referral;              // A1 applies
+  std::string_view sasl_service{};  // of Kerberos principals (RFC 4422: what each protocol calls itself)
+  bool takes_anonymous = false;   // ANONYMOUS may be offered (SASL-1)
   std::unique_ptr<Front> (*make_front)(const FrontSettings& settings, const ConnectionFacts& facts);
   // Reads what a local mail program has said so far; nothing has to be said where programs are silent.
   ProgramGreeting (*read_program_greeting)(std::string_view received);

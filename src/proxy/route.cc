@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "sasl/client.h"
 
 namespace postern {
 
@@ -151,7 +152,9 @@ Result<ProxyRoute> proxy_route(Fields&& f, AuthReply&& reply, const BackSide& ba
   if (route.host.empty() && f.hostip) route.host = f.hostip->text();
   if (route.host.empty()) return Error(f.host ? "Auth service returned invalid host value '': empty" : "host not given");
   route.authenticate = back.login == BackLogin::Always || (route.authenticate && back.login != BackLogin::Never);
-  if (!reply.password && route.authenticate) return Error("password not given");
+  const auto mechanism = ClientMechanism::make(route.mechanism);
+  const bool needs_password = !mechanism || mechanism->needs_password();
+  if (!reply.password && route.authenticate && needs_password) return Error("password not given");
   if (const Status s = fill_addresses(route, f, std::move(reply.addresses)); !s) return Error(s.error());
   route.tls = tls_use(f);
   route.verify_certificate = !f.any_cert;

@@ -59,12 +59,15 @@ Response oauthbearer(unsigned round, std::string_view, const ClientCredentials& 
 struct ClientMechanism::Row {
   std::string_view name;
   bool client_first;
-  Response (*respond)(unsigned round, std::string_view challenge, const ClientCredentials& who);
+  Response (*respond)(unsigned round, std::string_view challenge, const ClientCredentials& who);  // null: SCRAM
+  ScramHash hash = ScramHash::Sha256;
+  bool needs_password = true;
 };
 
 const ClientMechanism::Row ClientMechanism::kRows[] = {
-    {"PLAIN", true, plain},     {"LOGIN", false, login},           {"EXTERNAL", true, external},
+    {"PLAIN", true, plain},     {"LOGIN", false, login},           {"EXTERNAL", true, external, ScramHash::Sha256, false},
     {"XOAUTH2", true, xoauth2}, {"OAUTHBEARER", true, oauthbearer},
+    {"SCRAM-SHA-256", true, nullptr}, {"SCRAM-SHA-1", true, nullptr, ScramHash::Sha1},
 };
 
 std::optional<ClientMechanism> ClientMechanism::make(std::string_view name) {
@@ -72,6 +75,7 @@ std::optional<ClientMechanism> ClientMechanism::make(std::string_view name) {
     if (!iequals(row.name, name)) continue;
     ClientMechanism made;
     made.row_ = &row;
+    if (row.respond == nullptr) made.scram_.emplace(row.hash);
     return made;
   }
   return std::nullopt;
@@ -81,7 +85,23 @@ bool ClientMechanism::client_first() const { return row_ != nullptr && row_->cli
 
 std::optional<SecretString> ClientMechanism::step(std::string_view challenge, const ClientCredentials& who) {
   if (row_ == nullptr) return std::nullopt;
-  return row_->respond(round_++, challenge, who);
+  return scram_ ? scram_step(challenge, who) : row_->respond(round_++, challenge, who);
 }
+
+// The first message, the proof, and nothing to say to the server's own proof.
+std::optional<SecretString> ClientMechanism::scram_step(std::string_view challenge, const ClientCredentials& who) {
+  switch (round_++) {
+    case 0: return SecretString(scram_->first(who.authzid, who.authid, ScramClient::make_nonce()));
+    case 1: return scram_->prove(challenge, who.password);
+    case 2:
+      server_proved_ = scram_->confirms(challenge);
+      return server_proved_ ? std::optional(SecretString()) : std::nullopt;
+    default: return std::nullopt;
+  }
+}
+
+bool ClientMechanism::confirmed(std::string_view data) const { return !scram_ || server_proved_ || scram_->confirms(data); }
+
+bool ClientMechanism::needs_password() const { return row_ == nullptr || row_->needs_password; }
 
 }  // namespace postern

@@ -3,12 +3,20 @@
 #ifndef POSTERN_SASL_MECHANISMS_H
 #define POSTERN_SASL_MECHANISMS_H
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace postern {
+
+// What a connection must have for a mechanism to be offered there.
+enum class MechanismNeed : uint8_t {
+  Nothing,
+  ChannelBinding,  // TLS with data to bind to (RFC 5929, RFC 9266)
+  Certificate,     // the client's, verified
+};
 
 struct MechanismInfo {
   std::string_view name;      // upper case
@@ -18,6 +26,8 @@ struct MechanismInfo {
   bool proof = false;         // makes a SaslClaim: the stored password must be PLAIN or ...
   std::string_view verifier{};  // ... of this scheme (AUTH-27)
   std::string_view refusal{};   // what a client is told, as a challenge, before the failure itself (RFC 7628 section 3.2.2)
+  MechanismNeed need = MechanismNeed::Nothing;
+  bool anonymous = false;     // for nobody in particular; not for protocols in which mail is sent or scripts are kept (SASL-1)
 };
 
 // All rows, in the order of preference for a list without order of its own.

@@ -5,10 +5,24 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/secret.h"
 
 namespace postern {
+
+// What a mechanism may know of the connection it runs on and of us; told by the process that holds the connection.
+struct SaslContext {
+  // Channel bindings of the client's TLS session, raw; empty: there is none of that type.
+  std::string tls_unique, tls_exporter;
+  bool offers_binding = false;        // the -PLUS form of this mechanism is offered, too
+  bool certificate_valid = false;     // the client showed one, and it was verified
+  std::string certificate_name;
+  std::string service, hostname;      // of our Kerberos principal: service@hostname
+  std::vector<std::string> realms;    // DIGEST-MD5's; may be empty
+  std::string default_realm;          // of a Kerberos principal whose user part alone says who he is; may be empty
+  std::string anonymous;              // the user that ANONYMOUS means
+};
 
 // The client is to answer `text` (not encoded; may be empty).
 struct SaslChallenge {
@@ -28,6 +42,12 @@ struct SaslClaim {
   std::string authzid, authcid;
 };
 
+// Somebody else vouches for him, and no password has a part in it: the authority that signed the certificate, the Kerberos server,
+// or nobody (ANONYMOUS).
+struct SaslVouched {
+  std::string authzid, authcid;
+};
+
 // The proof was right. `last_word` must reach the client, as one more challenge whose answer means nothing.
 struct SaslProven {
   std::optional<std::string> last_word;
@@ -41,7 +61,7 @@ struct SaslBad {
   std::string_view why;  // static
 };
 
-using SaslStep = std::variant<SaslChallenge, SaslPassword, SaslClaim, SaslProven, SaslDisproven, SaslBad>;
+using SaslStep = std::variant<SaslChallenge, SaslPassword, SaslClaim, SaslVouched, SaslProven, SaslDisproven, SaslBad>;
 
 // A stored password that proofs can be checked against.
 struct SaslSecret {

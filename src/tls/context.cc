@@ -82,6 +82,41 @@ size_t trust_all(SSL_CTX* context, const SecretString& pem) {
   return count;
 }
 
+// A certificate that is not valid is no reason to talk to nobody: SSL_get_verify_result() tells, and who needs one looks there.
+int check_certificate(X509_STORE_CTX* store, void*) {
+  X509_verify_cert(store);
+  ERR_clear_error();
+  return 1;
+}
+
+Status ask_for_certificates(SSL_CTX* context, const std::string& path, const FileLookup& files) {
+  const SecretString* pem = path.empty() ? nullptr : files(path);
+  if (pem == nullptr) return Error("ssl_ca = " + path + ": " + (path.empty() ? "needed for clients' certificates" : "no such file"));
+  if (trust_all(context, *pem) == 0) return Error("ssl_ca = " + path + ": no certificate in PEM form");
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE, nullptr);
+  SSL_CTX_set_cert_verify_callback(context, check_certificate, nullptr);
+  // Clients choose what they show by the names of these authorities.
+  const Bio bio = memory_bio(*pem);
+  while (X509* ca = PEM_read_bio_X509_AUX(bio.get(), nullptr, nullptr, nullptr)) {
+    SSL_CTX_add_client_CA(context, ca);
+    X509_free(ca);
+  }
+  ERR_clear_error();
+  // A session that is taken up again brings its certificate along, verified once and maybe for other authorities: none is kept.
+  SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+  SSL_CTX_set_num_tickets(context, 0);
+  return {};
+}
+
+// The other context's certificates come along by themselves, what it asks of clients does not.
+void use_context(SSL* ssl, SSL_CTX* other) {
+  SSL_set_SSL_CTX(ssl, other);
+  SSL_set_verify(ssl, SSL_CTX_get_verify_mode(other), nullptr);
+  if ((SSL_CTX_get_options(other) & SSL_OP_NO_TICKET) == 0) return;
+  SSL_set_options(ssl, SSL_OP_NO_TICKET);
+  SSL_set_num_tickets(ssl, 0);
+}
+
 }  // namespace
 
 TlsContext::~TlsContext() { SSL_CTX_free(context_); }
@@ -91,7 +126,7 @@ int TlsContext::on_server_name(SSL* ssl, int*, void* self) {
   const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   if (name == nullptr || context->chooser_ == nullptr) return SSL_TLSEXT_ERR_NOACK;
   if (TlsContext* other = context->chooser_(SSL_get_app_data(ssl), name); other != nullptr && other != context)
-    SSL_set_SSL_CTX(ssl, other->get());
+    use_context(ssl, other->get());
   return SSL_TLSEXT_ERR_OK;
 }
 
@@ -109,6 +144,8 @@ Result<std::shared_ptr<TlsContext>> TlsContext::for_clients(const ServerTlsOptio
   SSL_CTX_set_session_id_context(context, kIdContext, sizeof kIdContext - 1);
   SSL_CTX_set_num_tickets(context, options.one_shot ? 0 : 1);
   if (options.tickets != nullptr) options.tickets->use_in(context);
+  if (options.ask_certificate)
+    if (const Status s = ask_for_certificates(context, options.client_ca, files); !s) return Error(s.error());
   SSL_CTX_set_tlsext_servername_callback(context, &TlsContext::on_server_name);
   SSL_CTX_set_tlsext_servername_arg(context, tls.get());
   return tls;

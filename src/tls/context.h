@@ -39,6 +39,8 @@ struct ServerTlsOptions {
   };
   std::vector<Pair> pairs;    // ssl_cert/ssl_key, ssl_alt_cert/ssl_alt_key
   TicketKeys* tickets = nullptr;  // null: keys of this context's own
+  bool ask_certificate = false;  // of clients; they may have none, or one that is not valid
+  std::string client_ca;         // path: who signs them; needed then
   bool one_shot = false;      // a process that serves one connection: nothing is kept for a next one
 };
 

@@ -26,6 +26,21 @@ struct PeerCheck {
   std::string name;    // DNS name or IP literal that the certificate must carry; also sent as SNI when a name
 };
 
+// What an authentication inside can be bound to, raw; empty: there is none of that type. Before TLS 1.3 only with an extended
+// master secret (RFC 7627): without it others can have the same.
+struct ChannelBindings {
+  std::string tls_unique;    // RFC 5929, up to TLS 1.2
+  std::string tls_exporter;  // RFC 9266
+};
+
+// What a client showed when it was asked for a certificate.
+struct ClientCertificate {
+  bool valid = false;   // of an authority that ServerTlsOptions names; only then are the next three set
+  std::string name;     // empty: there is no such part, or it has NUL in it
+  std::string fingerprint, key_fingerprint;  // SHA-256 of the certificate and of its SubjectPublicKeyInfo, hex
+  std::string why;      // shown, and not valid; for the log
+};
+
 // Owns its descriptor. Non-blocking; nothing is buffered in front of the kernel except inside TLS.
 class Stream {
  public:
@@ -60,6 +75,10 @@ class Stream {
   bool certificate_failed() const { return certificate_failed_; }
   // "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)", for %k-like variables; empty without TLS.
   std::string tls_description() const;
+  // Of an established session that we are the server of. `name_field`: part of the subject, as OpenSSL calls it.
+  bool can_bind() const;
+  ChannelBindings channel_bindings() const;
+  ClientCertificate client_certificate(const std::string& name_field) const;
 
  private:
   IoResult from_ssl(int result);

@@ -751,5 +751,108 @@ TEST_F(Request, SettingsThatAreWrong) {
   EXPECT_EQ(error(s), "test:1: passdb 1: default_fields: a: at position 1: unknown variable '%{nonsense}'");
 }
 
+// --- certificates, tickets, nobody (AUTH-9, AUTH-13, AUTH-29, SEC-15) -----------------
+
+AuthStart with_certificate(AuthStart message, const std::string& name) {
+  message.subject.cert_valid = true;
+  message.subject.cert_name = name;
+  message.subject.cert_fp = "ab12";
+  return message;
+}
+
+TEST_F(Request, ExternalLooksAtNoPassword) {
+  conf_.settings.set(Key::auth_mechanisms, std::vector<std::string>{"external"});
+  add(users("joe:secret::::::proxy=y host=10.0.0.5 pass=master cert=%k\nann:::::::allow_nets=10.0.0.0/8\n"));
+  begin(with_certificate(start("EXTERNAL", ""), "Joe"));
+  EXPECT_EQ(show(step_), "Ok joe proxy=y host=10.0.0.5 cert=valid ->10.0.0.5 pass=master");
+  begin(with_certificate(start("EXTERNAL", ""), "ann"));
+  EXPECT_EQ(show(step_), "Failed ann @failure");  // the fields still count
+  begin(with_certificate(start("EXTERNAL", ""), "nobody"));
+  EXPECT_EQ(show(step_), "Failed nobody @failure");
+  begin(with_certificate(start("EXTERNAL", ""), "jo e"));  // AUTH-11
+  EXPECT_EQ(show(step_), "Failed jo e @failure");
+  begin(start("EXTERNAL", ""));
+  EXPECT_EQ(show(step_), "Failed  @failure");
+}
+
+TEST_F(Request, ExternalAsMaster) {  // AUTH-12
+  conf_.settings.set(Key::auth_mechanisms, std::vector<std::string>{"external"});
+  add(users("joe:secret::::::proxy=y host=10.0.0.5\n"));
+  begin(with_certificate(start("EXTERNAL", "joe"), "admin"));
+  EXPECT_EQ(show(step_).substr(0, 6), "Failed");  // there is no master database
+  DatabaseSettings masters = users("admin:secret\n");
+  masters.master = true;
+  masters.result_success = "continue";
+  settings_ = nullptr;
+  conf_.passdbs.insert(conf_.passdbs.begin(), masters);
+  begin(with_certificate(start("EXTERNAL", "joe"), "admin"));
+  EXPECT_EQ(show(step_).substr(0, 12), "Ok joe/admin");
+  begin(with_certificate(start("EXTERNAL", "joe"), "joe2"));
+  EXPECT_EQ(show(step_).substr(0, 6), "Failed");
+}
+
+TEST_F(Request, AnonymousIsAUserLikeOthers) {
+  conf_.settings.set(Key::auth_mechanisms, std::vector<std::string>{"anonymous"});
+  conf_.settings.set(Key::auth_anonymous_username, std::string("guest"));
+  add(users("guest:secret::::::proxy=y host=10.0.0.5\n"));
+  begin(start("ANONYMOUS", "me@example.org"));
+  EXPECT_EQ(show(step_), "Ok guest proxy=y host=10.0.0.5 ->10.0.0.5");
+}
+
+TEST_F(Request, ACertificateIsRequired) {
+  conf_.settings.set(Key::auth_ssl_require_client_cert, true);
+  add(users("joe:secret\n"));
+  EXPECT_EQ(login("joe", "secret"), "Failed  ([ALERT] Client didn't present valid SSL certificate)");  // at once: nothing was tried
+  begin(with_certificate(start("PLAIN", "\0joe\0secret"s), "other"));
+  EXPECT_EQ(show(step_), "Ok joe");
+}
+
+TEST_F(Request, TheCertificatesNameCounts) {
+  conf_.settings.set(Key::auth_ssl_username_from_cert, true);
+  add(users("joe:secret\nann:hers\n"));
+  EXPECT_EQ(login("joe", "secret"), "Ok joe");  // none was shown, and none is required
+  begin(with_certificate(start("PLAIN", "\0joe\0hers"s), "Ann"));
+  EXPECT_EQ(show(step_), "Ok ann");
+  begin(with_certificate(start("PLAIN", "\0joe\0secret"s), "ann"));
+  EXPECT_EQ(show(step_), "Failed ann @failure");
+  begin(with_certificate(start("PLAIN", "\0joe\0secret"s), ""));
+  EXPECT_EQ(show(step_).substr(0, 6), "Failed");
+}
+
+TEST_F(Request, FingerprintFields) {
+  add(users("joe:secret::::::check_client_fp=AB:12\nann:secret::::::check_client_pubkey_fp=ab12\n"));
+  EXPECT_EQ(login("joe", "secret"), "Failed joe @failure");
+  begin(with_certificate(start("PLAIN", "\0joe\0secret"s), "x"));
+  EXPECT_EQ(show(step_), "Ok joe");
+  begin(with_certificate(start("PLAIN", "\0ann\0secret"s), "x"));  // the certificate's, not its key's
+  EXPECT_EQ(show(step_), "Failed ann @failure");
+}
+
+// md5(user:realm:password), with the name as it was sent (AUTH-26).
+TEST_F(Request, StoredDigests) {
+  add(users("joe@example.org:{DIGEST-MD5}9e350098094efc4af26cd456adf29a60\n"
+            "ann:{CRAM-MD5}cd3ba7deaad6e5ca23448ba42e379747a9e0f7f1fbc00c8a81bbaac395731b56\n"));
+  EXPECT_EQ(login("joe@example.org", "secret"), "Ok joe@example.org");
+  EXPECT_EQ(login("joe@example.org", "Secret"), "Failed joe@example.org @failure");
+  EXPECT_EQ(login("ann", "secret"), "Ok ann");
+  EXPECT_EQ(login("ann", "Secret"), "Failed ann @failure");
+}
+
+TEST_F(Request, ChannelBindingIsOfTheProcessThatHasTheSession) {
+  conf_.settings.set(Key::auth_mechanisms, std::vector<std::string>{"scram-sha-256", "scram-sha-256-plus"});
+  add(users("joe:secret\n"));
+  const auto first = [&](const std::string& mechanism, const std::string& header, const std::string& exporter) {
+    AuthStart message = start(mechanism, header + "n=joe,r=abcdefgh");
+    message.subject.tls_exporter = exporter;
+    begin(std::move(message));
+    return show(step_).substr(0, 9);
+  };
+  EXPECT_EQ(first("SCRAM-SHA-256-PLUS", "p=tls-exporter,,", "bytes"), "challenge");
+  EXPECT_EQ(first("SCRAM-SHA-256-PLUS", "p=tls-exporter,,", ""), "Failed  @");
+  EXPECT_EQ(first("SCRAM-SHA-256", "y,,", "bytes"), "Failed  @");
+  EXPECT_EQ(first("SCRAM-SHA-256", "y,,", ""), "challenge");
+  EXPECT_EQ(first("SCRAM-SHA-256", "n,,", "bytes"), "challenge");
+}
+
 }  // namespace
 }  // namespace postern

@@ -15,6 +15,8 @@
 #include "base/text.h"
 #include "crypt/schemes.h"
 #include "fuzz/expect.h"
+#include "sasl/proof_mechanisms.h"
+#include "sasl/scram_client.h"
 #include "sasl/server_mechanisms.h"
 
 using namespace postern;
@@ -89,7 +91,11 @@ void schemes(std::string_view text) {
 // Messages of one exchange, separated by '|'. Nobody proves the password of a user who does not exist, or one that
 // nobody knows.
 void exchange(const MechanismInfo& info, std::string_view rest, const SaslSecret* secret) {
-  const auto mechanism = make_server_mechanism(info);
+  SaslContext context;
+  context.tls_unique = context.tls_exporter = "what no input has: \xf0\x9f\x97\x9d";
+  context.certificate_valid = true;
+  context.certificate_name = context.anonymous = "joe";
+  const auto mechanism = make_server_mechanism(info, context);
   for (int turn = 0; turn < 4; ++turn) {
     const size_t cut = std::min(rest.find('|'), rest.size());
     SaslStep step = mechanism->step(SecretString(rest.substr(0, cut)));
@@ -99,6 +105,7 @@ void exchange(const MechanismInfo& info, std::string_view rest, const SaslSecret
       step = mechanism->supply(secret);
     }
     expect(!std::holds_alternative<SaslProven>(step), "a proof without the password");
+    if (const auto* v = std::get_if<SaslVouched>(&step)) expect(!info.proof && v->authcid == "joe", "nobody else is vouched for");
     if (const auto* p = std::get_if<SaslPassword>(&step); p != nullptr && info.token)
       expect(!p->authcid.empty() && !p->password.empty() && p->password.reveal().find_first_of("\1\r\n ") == std::string_view::npos,
              "a token is one word of somebody");
@@ -111,6 +118,18 @@ void mechanisms(std::string_view text) {
   for (const MechanismInfo& info : all_mechanisms())
     for (const SaslSecret* secret : {static_cast<const SaslSecret*>(nullptr), &password, &verifier})
       if (secret == nullptr || info.proof) exchange(info, text, secret);
+}
+
+// What a backend says to our SCRAM, and what a client answers to DIGEST-MD5.
+void peers_of_mechanisms(std::string_view text) {
+  ScramClient scram(ScramHash::Sha1);
+  scram.first("", "joe", "abc");
+  const bool first = text.find("i=4096") != std::string_view::npos || text.find("i=4097") != std::string_view::npos;  // more takes time
+  const auto proof = first ? scram.prove(text, "secret") : std::nullopt;
+  expect(!proof || text.starts_with("r=abc"), "the nonce is ours");
+  expect(!scram.confirms(text), "nobody guesses the server's signature");
+  const auto names = read_digest_md5_names(text);
+  expect(!names || text.find('=') != std::string_view::npos, "a name is named");
 }
 
 void rules(std::string_view text) {
@@ -135,6 +154,6 @@ void rules(std::string_view text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  for (const auto part : {templates, sql, ldap, pam, passwd, schemes, mechanisms, rules}) part(text);
+  for (const auto part : {templates, sql, ldap, pam, passwd, schemes, mechanisms, peers_of_mechanisms, rules}) part(text);
   return 0;
 }

@@ -79,13 +79,19 @@ Endpoint endpoint(std::string_view value) {
   return {ip.value_or(IpAddress()), static_cast<uint16_t>(number(value.substr(colon + 1)))};
 }
 
-// "PLAIN+ CRAM-MD5 APOP!": + sends the password itself, ! is never listed.
+MechanismNeed need_of(std::string_view word) {
+  if (word.ends_with('#')) return MechanismNeed::ChannelBinding;
+  return word.ends_with('=') ? MechanismNeed::Certificate : MechanismNeed::Nothing;
+}
+
+// "PLAIN+ CRAM-MD5 APOP! EXTERNAL= SCRAM-SHA-1-PLUS#": + sends the password itself, ! is never listed, = needs a certificate,
+// # channel binding.
 std::vector<FrontSettings::Mechanism> mechanisms(std::string_view value) {
   std::vector<FrontSettings::Mechanism> out;
   for (std::string_view word : split_words(value)) {
-    const size_t end = word.find_first_of("+!");
+    const size_t end = word.find_first_of("+!=#");
     out.push_back({std::string(word.substr(0, end)), word.find('+') != std::string_view::npos,
-                   word.find('!') != std::string_view::npos});
+                   word.find('!') != std::string_view::npos, need_of(word)});
   }
   return out;
 }
@@ -112,6 +118,9 @@ const std::map<std::string_view, SetKey> kFrontKeys{
     {"product", [](Dialogue& d, const std::string& v) { d.settings.product = v; }},
     {"version", [](Dialogue& d, const std::string& v) { d.settings.version = v; }},
     {"mechanisms", [](Dialogue& d, const std::string& v) { d.settings.mechanisms = mechanisms(v); }},
+    {"stamp", [](Dialogue& d, const std::string& v) { d.facts.stamp = v, d.settings.wants_stamp = true; }},
+    {"binds", [](Dialogue& d, const std::string& v) { d.facts.binds = is_yes(v); }},
+    {"certificate", [](Dialogue& d, const std::string& v) { d.facts.certificate = is_yes(v); }},
     {"max_line", [](Dialogue& d, const std::string& v) { d.settings.max_line = number(v); }},
     {"max_literal", [](Dialogue& d, const std::string& v) { d.settings.max_literal = number(v); }},
     {"max_sasl", [](Dialogue& d, const std::string& v) { d.settings.max_sasl = number(v); }},

@@ -190,6 +190,7 @@ Verdict refused(std::string_view text, StepResult& result) {
 }
 
 Verdict accepted(std::string_view text, BackPlan& plan, StepResult& result) {
+  if (!confirm_sasl({}, plan, result)) return Verdict::Failed;
   result.accepted.line = printable(text, text.size());
   result.accepted.capabilities = plan.learned.capabilities;
   return Verdict::Accepted;
@@ -239,6 +240,8 @@ constinit const Protocol kImap{
     .mail_service = "imap",
     .back = {.port = 143, .tls_port = 993, .alpn = "imap", .steps = kSteps, .state_form = StateForm::SentAndReceived},
     .has_referral = true,
+    .sasl_service = "imap",
+    .takes_anonymous = true,
     .make_front = make_front,
     .read_program_greeting = read_program_greeting,
 };

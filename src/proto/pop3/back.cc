@@ -110,6 +110,7 @@ void send_auth(BackPlan& plan, std::string& out) {
 
 Verdict read_auth(std::string_view line, BackPlan& plan, StepResult& result) {
   if (line == "+" || line.starts_with("+ ")) return answer_challenge(line.substr(1), plan, result);
+  if (is_ok(line) && !confirm_sasl({}, plan, result)) return Verdict::Failed;
   return read_login(line, plan, result);
 }
 

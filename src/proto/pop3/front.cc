@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::string_view kPlaintextRefused =
     "-ERR [AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.\r\n";
+constexpr std::string_view kTlsRequired = "-ERR [AUTH] Authentication not allowed until SSL/TLS is enabled.\r\n";
+constexpr size_t kApopDigest = 32;
 constexpr size_t kMaxReply = 480;  // with "-ERR [SYS/TEMP] " and CRLF a line stays below RFC 2449's 512
 
 // --- answers (POP-20 to POP-27) --------------------------------------------------
@@ -76,11 +78,13 @@ Words first_word(std::string_view line) {
 
 class Pop3Front : public Front {
  public:
-  Pop3Front(const FrontSettings& settings, const ConnectionFacts& facts) : settings_(settings), facts_(facts) {}
+  Pop3Front(const FrontSettings& settings, const ConnectionFacts& facts) : settings_(settings), facts_(facts) {
+    if (settings.wants_stamp) challenge_ = "<" + facts.stamp + "@" + settings.hostname + ">";
+  }
 
   void greet(FrontOutput& out) override {
     out.send += facts_.trusted ? "+OK [XCLIENT] " : "+OK ";
-    out.send += settings_.greeting + "\r\n";
+    out.send += settings_.greeting + (challenge_.empty() ? "" : " " + challenge_) + "\r\n";
   }
 
   size_t feed(std::string_view input, FrontOutput& out) override {
@@ -284,7 +288,7 @@ class Pop3Front : public Front {
     };
     static constexpr Words kWords[] = {
         {"", ""},
-        {"-ERR [AUTH] Authentication not allowed until SSL/TLS is enabled.\r\n", "SSL required for authentication"},
+        {kTlsRequired, "SSL required for authentication"},
         {"-ERR [AUTH] Unsupported authentication mechanism.\r\n", refusal::kUnsupportedMechanism},
         {"-ERR [AUTH] Plaintext authentication disabled.\r\n", refusal::kPlaintextDisabled},
     };
@@ -326,8 +330,27 @@ class Pop3Front : public Front {
     phase_ = Phase::Over;
   }
 
-  // No database of ours keeps passwords in clear for it; the greeting has no challenge either (POP-10).
-  void apop(std::string_view, FrontOutput& out) { out.send += "-ERR APOP not enabled.\r\n"; }
+  // "APOP user 32hex"; with the challenge of the greeting all that auth needs (POP-10).
+  void apop(std::string_view arguments, FrontOutput& out) {
+    if (challenge_.empty()) return apop_refused("-ERR APOP not enabled.\r\n", out);
+    const size_t blank = arguments.rfind(' ');
+    if (blank == std::string_view::npos || blank == 0) return apop_refused("-ERR Invalid parameters.\r\n", out);
+    const std::string_view digest = arguments.substr(blank + 1);
+    if (digest.size() != kApopDigest || digest.find_first_not_of("0123456789abcdefABCDEF") != std::string_view::npos)
+      return apop_refused("-ERR Invalid characters in MD5 response.\r\n", out);
+    if (settings_.tls_required && !facts_.secured) return refuse_before_tls("APOP", out);
+    constexpr std::string_view kNul("\0", 1);
+    SecretString initial(challenge_);
+    for (const std::string_view part : {kNul, arguments.substr(0, blank), kNul, digest}) initial.append(part);
+    begin("APOP", std::move(initial), out);
+  }
+
+  static void apop_refused(std::string_view reply, FrontOutput& out) { out.send += reply; }
+
+  void refuse_before_tls(std::string mechanism, FrontOutput& out) {
+    out.send += kTlsRequired;
+    out.request = PolicyRefusal{"SSL required for authentication", true, std::move(mechanism)};
+  }
 
   // --- trusted peers ---
 
@@ -350,6 +373,7 @@ class Pop3Front : public Front {
   unsigned bad_commands_ = 0;
   std::optional<std::string> user_;  // from USER until PASS
   std::string mechanism_;            // of the exchange under way
+  std::string challenge_;            // APOP's, in the greeting; empty: not enabled
 };
 
 constexpr std::array<Pop3Front::Command, Pop3Front::kCommandCount> Pop3Front::kCommands{{

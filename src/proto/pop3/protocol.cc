@@ -18,6 +18,8 @@ constinit const Protocol kPop3{
     .mail_service = "pop3",
     .back = {.port = 110, .tls_port = 995, .alpn = "pop3", .steps = pop3::kSteps},
     .has_referral = false,
+    .sasl_service = "pop",
+    .takes_anonymous = true,
     .make_front = pop3::make_front,
     .read_program_greeting = read_program_greeting,
 };

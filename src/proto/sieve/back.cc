@@ -168,9 +168,17 @@ std::string without_controls(std::string_view line) {
   return out;
 }
 
-Verdict read_outcome(std::string_view line, StepResult& result) {
+// OK (SASL "..."): the last word of the mechanism (RFC 5804 section 2.1).
+std::string final_data(const StatusLine& status) {
+  if (!istarts_with(status.code, "SASL ")) return {};
+  const auto words = quoted_strings(status.code.substr(5));
+  return words.size() == 1 ? std::string(words[0]) : std::string();
+}
+
+Verdict read_outcome(std::string_view line, BackPlan& plan, StepResult& result) {
   const auto status = parse_status(line);
   if (status && iequals(status->word, "OK")) {
+    if (!confirm_sasl(final_data(*status), plan, result)) return Verdict::Failed;
     result.accepted.line = without_controls(line);
     return Verdict::Accepted;
   }
@@ -190,7 +198,7 @@ Verdict read_authenticate(std::string_view line, BackPlan& plan, StepResult& res
     plan.learned.flags |= kLiteralChallenge;
     return Verdict::More;
   }
-  if (!line.starts_with('"')) return read_outcome(line, result);
+  if (!line.starts_with('"')) return read_outcome(line, plan, result);
   const auto words = quoted_strings(line);
   if (words.size() != 1) return failed(result, FailureClass::Protocol, "Invalid AUTHENTICATE challenge: " + printable(line));
   return respond(words[0], plan, result);

@@ -18,6 +18,7 @@ constinit const Protocol kSieve{
     .mail_service = "managesieve",
     .back = {.port = kPort, .tls_port = 0, .alpn = "managesieve", .steps = kSteps},
     .has_referral = true,
+    .sasl_service = "sieve",
     .make_front = make_front,
     .read_program_greeting = read_program_greeting,
 };

@@ -18,6 +18,7 @@ constinit const Protocol kSubmission{
     .mail_service = "",  // none
     .back = {.port = 587, .tls_port = 465, .alpn = "submission", .steps = smtp::kSubmissionSteps, .login = BackLogin::MaySkip},
     .has_referral = false,
+    .sasl_service = "smtp",
     .make_front = smtp::make_submission_front,
     .read_program_greeting = read_program_greeting,
 };

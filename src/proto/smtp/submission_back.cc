@@ -151,6 +151,7 @@ Verdict take_auth(const Reply& reply, BackPlan& plan, StepResult& result) {
   if (reply.code == 334) return take_challenge(reply, plan, result);
   if (reply.kind() == 3) return failed(result, FailureClass::Protocol, "Invalid reply to AUTH: " + reply.summary());
   if (reply.kind() != 2) return take_refusal(reply, result);
+  if (!confirm_sasl({}, plan, result)) return Verdict::Failed;
   result.accepted.line = reply.text();
   return Verdict::Accepted;
 }

@@ -1,6 +1,7 @@
 """Programs with which people and their scripts fetch mail. Each entry of PROGRAMS logs in as `account`, fetches what is in
 its inbox and gives back what it stored (or showed), as text."""
 import collections, glob, imaplib, os, poplib, re
+from urllib.parse import quote
 
 import clients, world
 from alpine import Alpine
@@ -59,8 +60,8 @@ def run_curl(account, _):
     return text
 
 
-def run_mutt(account, home):
-    """Mutt wants a terminal: it opens the mailbox, saves a copy of the first message and leaves."""
+def run_mutt(account, home, more="", **environment):
+    """Mutt wants a terminal: it opens the mailbox, saves a copy of the first message and leaves. `more`: of its settings."""
     clients.program("mutt")
     os.mkdir(home + "/Mail")  # else mutt asks whether to make it, and takes our keys for the answer
     copy = home + "/copy"
@@ -69,11 +70,11 @@ set imap_user="%(user)s" imap_pass="%(password)s" pop_user="%(user)s" pop_pass="
 set certificate_file="%(ca)s" ssl_force_tls=%(force)s ssl_starttls=%(starttls)s
 set confirmcreate=no confirmappend=no mbox_type=mbox copy=no move=no delete=no quit=yes timeout=1 abort_noattach=no
 set header_cache="" message_cachedir="" record="" postponed="" beep=no
-""", account, force="no" if account.tls == "plain" else "yes", starttls="no" if account.tls == "plain" else "yes"))
+""" + more, account, force="no" if account.tls == "plain" else "yes", starttls="no" if account.tls == "plain" else "yes"))
     scheme = account.protocol.rstrip("3") + ("s" if account.tls == "implicit" else "")
-    url = "%s://%s@localhost:%d/%s" % (scheme, account.name, account.port, "INBOX" if account.protocol == "imap" else "")
+    url = "%s://%s@localhost:%d/%s" % (scheme, quote(account.name, safe=""), account.port, "INBOX" if account.protocol == "imap" else "")
     argv = ["mutt", "-n", "-F", rc, "-f", url, "-e", 'push "<copy-message>%s<enter><exit>"' % copy]
-    status, screen = clients.in_terminal(argv, dict(os.environ, HOME=home, TERM="xterm", LC_ALL="C"))
+    status, screen = clients.in_terminal(argv, dict(os.environ, HOME=home, TERM="xterm", LC_ALL="C", **environment))
     if not os.path.exists(copy):
         raise AssertionError("mutt (status %s) saved nothing; its screen: %s" % (status, re.sub(r"\x1b[^a-zA-Z]*.", " ", screen)[-800:]))
     return world.read(copy)
