@@ -58,7 +58,7 @@ class Link {
     if (!as_service_) return {};
     const LdapBindResult bound = connection_->bind(access_.dn, access_.dnpass);
     if (bound.what == LdapBind::Right) return {};
-    return "as " + (access_.dn.empty() ? "nobody" : access_.dn) + ": " + (bound.why.empty() ? "no such entry" : bound.why);
+    return "as " + (access_.dn.empty() ? "nobody" : access_.dn) + ": " + bound.why;
   }
 
   void lost(std::string why, bool servers_fault) {

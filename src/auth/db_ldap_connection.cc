@@ -185,73 +185,102 @@ Result<std::unique_ptr<LdapConnection>> LdapConnection::open(const LdapAccess& a
   return std::unique_ptr<LdapConnection>(new LdapConnection(std::move(h)));
 }
 
-LdapBindResult LdapConnection::bind(const std::string& dn, const SecretString& password) {
-  Handle& h = *handle_;
-  h.begin();
+// --- asking ----------------------------------------------------------------------
+
+namespace {
+
+// The result that ends an operation, or why there was none.
+struct Ending {
+  int code = LDAP_SUCCESS;
+  std::string why;
+  LdapBind refusal = LdapBind::Wrong;  // of a bind
+};
+
+template <class H>
+Ending read_ending(const H& h, LDAPMessage* message) {
+  Ending out;
+  char* diagnostic = nullptr;
+  LDAPControl** controls = nullptr;
+  const int parsed = ldap_parse_result(h.ld, message, &out.code, nullptr, &diagnostic, nullptr, &controls, 0);
+  const Text text(diagnostic);
+  if (parsed != LDAP_SUCCESS) out.code = parsed;
+  out.why = h.reason(out.code, text.get());
+  out.refusal = refused_bind(h.ld, controls);
+  ldap_controls_free(controls);
+  return out;
+}
+
+template <class H>
+int send_bind(const H& h, const std::string& dn, const SecretString& password, int& id) {
   berval credentials{password.size(), const_cast<char*>(password.reveal().data())};
   LDAPControl* policy = nullptr;
   ldap_create_passwordpolicy_control(h.ld, &policy);
   LDAPControl* controls[] = {policy, nullptr};
-  int id = 0;
-  int code = ldap_sasl_bind(h.ld, dn.c_str(), LDAP_SASL_SIMPLE, &credentials, policy == nullptr ? nullptr : controls, nullptr, &id);
+  const int code = ldap_sasl_bind(h.ld, dn.c_str(), LDAP_SASL_SIMPLE, &credentials, policy == nullptr ? nullptr : controls, nullptr, &id);
   ldap_control_free(policy);
-  MessagePtr message = code == LDAP_SUCCESS ? h.next(id, code) : nullptr;
-  if (message == nullptr) return {is_lost(code) ? LdapBind::Lost : LdapBind::Failed, "bind: " + h.reason(code)};
-  char* diagnostic = nullptr;
-  LDAPControl** answers = nullptr;
-  const int parsed = ldap_parse_result(h.ld, message.get(), &code, nullptr, &diagnostic, nullptr, &answers, 0);
-  const Text text(diagnostic);
-  const LdapBind refused = refused_bind(h.ld, answers);
-  ldap_controls_free(answers);
-  if (parsed != LDAP_SUCCESS) return {LdapBind::Lost, "bind: " + h.reason(parsed)};
-  if (code == LDAP_SUCCESS) return {LdapBind::Right, {}};
-  if (code == LDAP_INVALID_CREDENTIALS) return {refused, h.reason(code, text.get())};
-  if (code == LDAP_NO_SUCH_OBJECT) return {LdapBind::NoSuchEntry, {}};
-  return {is_lost(code) ? LdapBind::Lost : LdapBind::Failed, "bind: " + h.reason(code, text.get())};
+  return code;
 }
 
-namespace {
-
-// What the result of a search means beside the entries that came before it.
-LdapFind meaning(int code, int entries) {
-  if (code == LDAP_SIZELIMIT_EXCEEDED || entries > 1) return LdapFind::Many;
-  if (code == LDAP_NO_SUCH_OBJECT) return LdapFind::NoSuchBase;
-  if (code != LDAP_SUCCESS) return is_lost(code) ? LdapFind::Lost : LdapFind::Failed;
-  return entries == 0 ? LdapFind::None : LdapFind::One;
-}
-
-}  // namespace
-
-LdapFindResult LdapConnection::find(const LdapSearch& search) {
-  Handle& h = *handle_;
-  h.begin();
+template <class H>
+int send_search(H& h, const LdapSearch& search, int& id) {
   std::vector<char*> names;
   for (const std::string& name : search.attributes) names.push_back(const_cast<char*>(name.c_str()));
   if (names.empty()) names.push_back(const_cast<char*>(LDAP_NO_ATTRS));
   names.push_back(nullptr);
-  LdapFindResult out;
-  int id = 0, entries = 0;
   timeval limit = to_timeval(h.timeout);
   h.set(LDAP_OPT_DEREF, &search.deref);
-  int code = ldap_search_ext(h.ld, search.base.c_str(), search.scope, search.filter.c_str(), names.data(), 0, nullptr, nullptr, &limit, kEntriesWanted, &id);
-  for (int messages = 0; code == LDAP_SUCCESS; ++messages) {
-    const MessagePtr message = h.next(id, code);
-    if (message == nullptr) break;
-    const int type = ldap_msgtype(message.get());
-    if (type == LDAP_RES_SEARCH_ENTRY && ++entries == 1) out.entry = read_entry(h.ld, message.get());
-    if (type == LDAP_RES_SEARCH_RESULT) {
-      char* diagnostic = nullptr;
-      const int parsed = ldap_parse_result(h.ld, message.get(), &code, nullptr, &diagnostic, nullptr, nullptr, 0);
-      const Text text(diagnostic);
-      if (parsed != LDAP_SUCCESS) code = parsed;
-      out.what = meaning(code, entries);
-      out.why = "search: " + h.reason(code, text.get());
-      return out;
-    }
-    if (messages == kMessages || entries > kEntriesWanted) code = LDAP_MORE_RESULTS_TO_RETURN;  // the server keeps no limit
+  return ldap_search_ext(h.ld, search.base.c_str(), search.scope, search.filter.c_str(), names.data(), 0, nullptr, nullptr, &limit, kEntriesWanted, &id);
+}
+
+// Entries up to the result, which is returned; null: `code` says why. A server that keeps no limit is not listened to.
+template <class H>
+MessagePtr read_entries(H& h, int id, LdapEntry& first, int& entries, int& code) {
+  for (int messages = 0; messages < kMessages && entries <= kEntriesWanted; ++messages) {
+    MessagePtr message = h.next(id, code);
+    const int type = message == nullptr ? LDAP_RES_SEARCH_RESULT : ldap_msgtype(message.get());
+    if (type == LDAP_RES_SEARCH_RESULT) return message;
+    if (type == LDAP_RES_SEARCH_ENTRY && ++entries == 1) first = read_entry(h.ld, message.get());
   }
-  out.what = is_lost(code) ? LdapFind::Lost : LdapFind::Failed;
-  out.why = "search: " + h.reason(code);
+  ldap_abandon_ext(h.ld, id, nullptr, nullptr);
+  code = LDAP_SIZELIMIT_EXCEEDED;
+  return nullptr;
+}
+
+LdapBind bind_meaning(const Ending& end) {
+  if (end.code == LDAP_SUCCESS) return LdapBind::Right;
+  if (end.code == LDAP_INVALID_CREDENTIALS) return end.refusal;
+  if (end.code == LDAP_NO_SUCH_OBJECT) return LdapBind::NoSuchEntry;
+  return is_lost(end.code) ? LdapBind::Lost : LdapBind::Failed;
+}
+
+// `entries` came before the end.
+LdapFind find_meaning(const Ending& end, int entries) {
+  if (end.code == LDAP_SIZELIMIT_EXCEEDED) return LdapFind::Many;
+  if (end.code == LDAP_NO_SUCH_OBJECT) return LdapFind::NoSuchBase;
+  if (end.code != LDAP_SUCCESS) return is_lost(end.code) ? LdapFind::Lost : LdapFind::Failed;
+  return entries == 0 ? LdapFind::None : entries == 1 ? LdapFind::One : LdapFind::Many;
+}
+
+}  // namespace
+
+LdapBindResult LdapConnection::bind(const std::string& dn, const SecretString& password) {
+  Handle& h = *handle_;
+  h.begin();
+  int id = 0, code = send_bind(h, dn, password, id);
+  const MessagePtr message = code == LDAP_SUCCESS ? h.next(id, code) : nullptr;
+  const Ending end = message != nullptr ? read_ending(h, message.get()) : Ending{code, h.reason(code)};
+  return {bind_meaning(end), "bind: " + end.why};
+}
+
+LdapFindResult LdapConnection::find(const LdapSearch& search) {
+  Handle& h = *handle_;
+  h.begin();
+  LdapFindResult out;
+  int id = 0, entries = 0, code = send_search(h, search, id);
+  const MessagePtr message = code == LDAP_SUCCESS ? read_entries(h, id, out.entry, entries, code) : nullptr;
+  const Ending end = message != nullptr ? read_ending(h, message.get()) : Ending{code, h.reason(code)};
+  out.what = find_meaning(end, entries);
+  out.why = "search: " + end.why;
   return out;
 }
 

@@ -13,7 +13,7 @@ namespace postern {
 enum class LdapBind : uint8_t { Right, Wrong, Disabled, Expired, NoSuchEntry, Failed, Lost };
 struct LdapBindResult {
   LdapBind what = LdapBind::Lost;
-  std::string why{};  // Failed, Lost: for the log
+  std::string why{};  // for the log, unless Right
 };
 
 enum class LdapFind : uint8_t { One, None, Many, NoSuchBase, Failed, Lost };

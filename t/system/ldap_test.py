@@ -5,7 +5,7 @@ import os, signal, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import daemon, dovecot, ldap, lmtp_stub, stub, tap, world
 from clients import Imap, Lmtp, Pop3, Sieve, Smtp, b64
-from ldap import PEOPLE, SUFFIX, person
+from ldap import OPEN, PEOPLE, SUFFIX, person
 from tap import contains, expect, test, until
 
 PASSWORD = daemon.PASSWORD
@@ -41,7 +41,7 @@ def people(port):
             person("several", PASSWORD, at, "description: first", "description: second"),
             ldap.policy("strict", "pwdLockout: TRUE"), ldap.policy("aging", "pwdMaxAge: 1"),
             person("locked", PASSWORD, at, "pwdPolicySubentry: cn=strict," + SUFFIX, "pwdAccountLockedTime: 000001010000Z"),
-            person("reader", PASSWORD, "l: %d" % mail.port), person("here", PASSWORD, uid=owner[1], gid=owner[2], home=world.path("home")),
+            person("open", PASSWORD, at, base=OPEN), person("reader", PASSWORD, "l: %d" % mail.port), person("here", PASSWORD, uid=owner[1], gid=owner[2], home=world.path("home")),
             person("expired", PASSWORD, at, "pwdPolicySubentry: cn=aging," + SUFFIX, "pwdChangedTime: 20200101000000Z")]
 
 
@@ -73,6 +73,7 @@ def passdbs():
         "hangtls": main.block(pass_attrs=ATTRS, uris="ldaps://127.0.0.1:%d" % silent.port, timeout="1 sec"),
         "hangstarttls": main.block(pass_attrs=ATTRS, uris="ldap://127.0.0.1:%d" % silent.port, tls="yes", timeout="1 sec"),
         "tlsbind": main.block(pass_attrs=BIND_ATTRS, tls="yes", tls_ca_cert_file=ca, auth_bind="yes"),
+        "nobodyasks": main.block(pass_attrs=ATTRS, base=OPEN, dn=None, dnpass=None),
         "constants": main.block(pass_attrs=CONSTANTS % backend.port + ", =nopassword=y"),
         "stopped": first.block(pass_attrs=ATTRS, uris=first.uri + " " + main.uri, timeout="1 sec"),
         "stoppedbind": first.block(pass_attrs=BIND_ATTRS, uris=first.uri + " " + main.uri, auth_bind="yes", timeout="1 sec"),
@@ -142,6 +143,13 @@ def search_with_dovecots_file():
     expect(seen[-1][0] == "joe", seen[-1])
     wrong("joe", "wrong")
     wrong("nobody")
+
+
+@test
+def search_as_nobody():
+    right("open@nobodyasks.test")
+    wrong("open@nobodyasks.test", "wrong")
+    wrong("joe@nobodyasks.test")
 
 
 @test

@@ -8,7 +8,7 @@ BINARY = shutil.which("slapd", path=os.environ.get("PATH", "") + ":/usr/sbin:/us
 SCHEMAS = next((f for f in ("/etc/ldap/schema", "/etc/openldap/schema") if os.path.isdir(f)), None)
 MODULES = next((f for f in ("/usr/lib/ldap", "/usr/lib64/openldap", "/usr/libexec/openldap") if os.path.isdir(f)), None)
 SUFFIX = "dc=example,dc=org"
-PEOPLE = "ou=people," + SUFFIX
+PEOPLE, OPEN = "ou=people," + SUFFIX, "ou=open," + SUFFIX  # the latter is for everybody to read
 SERVICE, SERVICE_PASSWORD = "cn=postern," + SUFFIX, "service-secret"
 
 CONFIG = """\
@@ -30,6 +30,7 @@ directory %(d)s/db
 maxsize 16777216
 overlay ppolicy
 ppolicy_use_lockout
+access to dn.subtree="%(open)s" by * read
 access to attrs=userPassword by dn.exact="%(service)s" read by anonymous auth by * none
 access to * by dn.exact="%(service)s" read by * none
 """
@@ -59,8 +60,8 @@ def escaped(name):
     return "".join(c if c.isalnum() else "".join("\\%02x" % b for b in c.encode()) for c in name)
 
 
-def person(name, password, *more, uid=1000, gid=1000, home="/nonexistent"):
-    return entry("uid=%s,%s" % (escaped(name), PEOPLE), "objectClass: inetOrgPerson", "objectClass: posixAccount", "cn: " + name, "sn: " + name,
+def person(name, password, *more, uid=1000, gid=1000, home="/nonexistent", base=PEOPLE):
+    return entry("uid=%s,%s" % (escaped(name), base), "objectClass: inetOrgPerson", "objectClass: posixAccount", "cn: " + name, "sn: " + name,
                  "uid: " + name, "uidNumber: %d" % uid, "gidNumber: %d" % gid, "homeDirectory: " + home,
                  "userPassword: " + hashed(password), *more)
 
@@ -84,9 +85,9 @@ class Slapd:
         ca, cert, key = world.certificates()
         own_key = world.write(name + "/key", world.read(key), 0o600)
         self.conf = world.write(name + "/slapd.conf", CONFIG % {
-            "schemas": SCHEMAS, "modules": MODULES, "d": self.folder, "ca": ca, "cert": cert, "key": own_key, "suffix": SUFFIX, "service": SERVICE})
+            "schemas": SCHEMAS, "modules": MODULES, "d": self.folder, "ca": ca, "cert": cert, "key": own_key, "suffix": SUFFIX, "open": OPEN, "service": SERVICE})
         base = [entry(SUFFIX, "objectClass: dcObject", "objectClass: organization", "o: Test", "dc: example"),
-                entry(PEOPLE, "objectClass: organizationalUnit", "ou: people"),
+                entry(PEOPLE, "objectClass: organizationalUnit", "ou: people"), entry(OPEN, "objectClass: organizationalUnit", "ou: open"),
                 entry(SERVICE, "objectClass: organizationalRole", "objectClass: simpleSecurityObject", "cn: postern", "userPassword: " + hashed(SERVICE_PASSWORD))]
         self.add(*base, *people)
 
