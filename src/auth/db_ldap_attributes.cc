@@ -44,8 +44,8 @@ std::string rewritten(std::string_view text, std::string_view attribute) {
   return out;
 }
 
-bool is_of_entry(const Template::Part& part) {
-  return part.variable == Variable::PassdbField && !part.argument.empty() && part.argument[0] == kMark;
+bool is_of_entry(Variable variable, std::string_view argument) {
+  return variable == Variable::PassdbField && !argument.empty() && argument[0] == kMark;
 }
 
 // Commas in braces belong to a variable.
@@ -73,7 +73,7 @@ class EntryVariables final : public Variables {
  public:
   EntryVariables(const LdapEntry& entry, const Variables& others) : entry_(entry), others_(others) {}
   std::string value(Variable variable, std::string_view argument) const override {
-    if (variable != Variable::PassdbField || argument.empty() || argument[0] != kMark) return others_.value(variable, argument);
+    if (!is_of_entry(variable, argument)) return others_.value(variable, argument);
     argument.remove_prefix(1);
     if (argument == kDn) return entry_.dn;
     const auto* values = entry_.find(argument);
@@ -126,11 +126,11 @@ Status LdapAttributes::add(std::string_view text) {
 
 void LdapAttributes::want_all_of(const Template& text, Item& item) {
   item.needs_entry = !item.attribute.empty();
-  for (const Template::Part& part : text.parts()) {
-    if (!is_of_entry(part)) continue;
+  text.for_each_use([&](Variable variable, std::string_view argument) {
+    if (!is_of_entry(variable, argument)) return;
     item.needs_entry = true;
-    if (part.argument.substr(1) != kDn) want(std::string_view(part.argument).substr(1));
-  }
+    if (argument.substr(1) != kDn) want(argument.substr(1));
+  });
 }
 
 void LdapAttributes::want(std::string_view attribute) {
@@ -139,13 +139,10 @@ void LdapAttributes::want(std::string_view attribute) {
 }
 
 void LdapAttributes::add_uses_to(std::vector<VariableUse>& uses) const {
-  for (const Item& item : items_)
-    for (const Template::Part& part : item.text.parts()) {
-      if (is_of_entry(part)) continue;
-      Template one;
-      one.parts().push_back(part);
-      add_uses(one, uses);
-    }
+  const size_t before = uses.size();
+  for (const Item& item : items_) add_uses(item.text, uses);
+  const auto own = [](const VariableUse& use) { return is_of_entry(use.variable, use.argument); };
+  uses.erase(std::remove_if(uses.begin() + static_cast<ptrdiff_t>(before), uses.end(), own), uses.end());
 }
 
 void LdapAttributes::fill(const LdapEntry& entry, const Variables& variables, RowBuilder& row, std::vector<std::string>& several) const {

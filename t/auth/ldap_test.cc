@@ -124,6 +124,7 @@ TEST(LdapAttributes, Lists) {  // AUTH-20, the manual of 2.3
       {"=nologin=", "| nologin="},
       {"uid=user:protected, l=userdb_quota=*:storage=%$", "uid l | user:protected=joe userdb_quota=*:storage=h1"},
       {"=a=100%%, =b=%{user | substr(0, 3)}", "| a=100% b=Joe"},
+      {"=x=%{if;%{ldap:l};eq;h1;%{ldap:uid};no}", "l uid | x=joe"},
       {"", "|"},
       {" , ,", "|"},
       {"@sub=x", "ERROR @sub=x: searches from inside a search are not supported"},
