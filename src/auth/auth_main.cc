@@ -1,4 +1,7 @@
 // postern-auth: who is this user, and where does he belong.
+#include <fmt/format.h>
+#include <signal.h>
+
 #include "auth/async_databases.h"
 #include "auth/service.h"
 #include "base/log.h"
@@ -73,6 +76,7 @@ int auth_main(int argc, char** argv) {
   service.order_mail_from(mail_starts);
   AuthMain handler(role, service, workers, mail_starts);
   main = &handler;
+  const SignalWatch flush(role.loop(), SIGHUP, [&] { log_info(fmt::format("SIGHUP received, {} cache entries flushed", service.flush_cache({}))); });
   role.open_control(
       [&](std::string_view packet, std::span<Fd> fds) {
         const Status status = dispatch(packet, fds, Role::Master, Role::Auth, handler);

@@ -59,6 +59,7 @@ Result<DriverTraits> describe_passwd(const DatabaseSettings& settings, DbKind) {
   if (!name) return Error(name.error());
   DriverTraits traits;
   add_uses(*name, traits.uses);
+  traits.cacheable = true;
   return traits;
 }
 

@@ -1,6 +1,8 @@
 #include "auth/digest.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
 
 namespace postern {
 
@@ -43,6 +45,17 @@ std::string digest(DigestKind kind, std::string_view first, std::string_view sec
                     EVP_DigestFinal_ex(context, out, &size) == 1;
   EVP_MD_CTX_free(context);
   return done ? std::string(reinterpret_cast<char*>(out), size) : std::string();
+}
+
+bool keyed_digest(std::string_view key, std::string_view bytes, std::span<char, 32> out) {
+  unsigned size = 0;
+  const auto* text = reinterpret_cast<const unsigned char*>(bytes.data());
+  return HMAC(method(DigestKind::Sha256), key.data(), static_cast<int>(key.size()), text, bytes.size(),
+              reinterpret_cast<unsigned char*>(out.data()), &size) != nullptr && size == out.size();
+}
+
+bool random_bytes(std::span<char> out) {
+  return RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(out.size())) == 1;
 }
 
 size_t digest_size(DigestKind kind) { return kDigests[static_cast<size_t>(kind)].size; }

@@ -1,9 +1,9 @@
 # What auth and its worker share; the worker alone links the databases' libraries.
 noinst_LIBRARIES += libauth.a
-libauth_a_SOURCES = %D%/chain.cc %D%/chain.h %D%/checks.cc %D%/checks.h %D%/db.cc %D%/db.h %D%/db_passwd.cc %D%/db_passwd.h %D%/db_passwd_file.cc \
+libauth_a_SOURCES = %D%/cache.cc %D%/cache.h %D%/chain.cc %D%/chain.h %D%/checks.cc %D%/checks.h %D%/db.cc %D%/db.h %D%/db_passwd.cc %D%/db_passwd.h %D%/db_passwd_file.cc \
   %D%/db_passwd_file.h %D%/db_sql_plan.cc %D%/db_sql_plan.h %D%/db_static.cc %D%/db_static.h %D%/delay_line.cc \
   %D%/delay_line.h %D%/digest.cc %D%/digest.h %D%/fields.cc %D%/fields.h %D%/mail_starts.cc %D%/mail_starts.h %D%/penalty.cc %D%/penalty.h %D%/request.cc %D%/request.h %D%/request_chain.cc %D%/request_end.cc \
-  %D%/request_local.cc %D%/request_values.cc \
+  %D%/request_cache.cc %D%/request_local.cc %D%/request_values.cc \
   %D%/schemes.cc %D%/schemes.h %D%/service.cc %D%/service.h %D%/settings.cc %D%/settings.h %D%/username.cc \
   %D%/username.h %D%/variables.cc %D%/variables.h %D%/workers.cc %D%/workers.h
 AUTH_LIBS = libauth.a $(POSTERN_LIBS) $(LIBCRYPT_LIBS) $(SODIUM_LIBS)

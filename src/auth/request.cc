@@ -78,6 +78,7 @@ AuthStep AuthRequest::begin_walk(const std::string& authzid, const std::string& 
     return settle(PassResult::UnknownUser);
   }
   if (lookup_ && lookup_->local_only) return settle(PassResult::UnknownUser);
+  cached_as_ = user_;
   const bool master = !login_user_.empty();
   list_ = master ? &settings_.masters : &settings_.users;
   walk_.emplace(list_->rules, ChainState{}, master);
