@@ -12,6 +12,7 @@ namespace postern {
 namespace {
 
 constexpr size_t kSecretSize = 32;
+constexpr size_t kUnknownShare = 4;  // a quarter of the room
 // Of list, table and allocator, beside the entry itself.
 constexpr size_t kOverhead = 128;
 
@@ -76,6 +77,8 @@ size_t AuthCache::FirstBytes::operator()(const Key& key) const {
 }
 
 AuthCache::AuthCache(CacheSettings settings) : settings_(settings) {
+  unknown_.size = settings_.size / kUnknownShare;
+  users_.size = settings_.size - unknown_.size;
   std::array<char, kSecretSize> bytes{};
   if (random_bytes(bytes)) secret_.append({bytes.data(), bytes.size()});
   secure_zero(bytes.data(), bytes.size());
@@ -97,7 +100,8 @@ AuthCache::Entry* AuthCache::peek(const Key& key) {
 const AuthCache::Entry* AuthCache::find(const Key& key) {
   const auto found = by_key_.find(key);
   if (found == by_key_.end()) return nullptr;
-  entries_.splice(entries_.begin(), entries_, found->second);
+  Entries& entries = room_of(*found->second).entries;
+  entries.splice(entries.begin(), entries, found->second);
   return &*found->second;
 }
 
@@ -106,9 +110,10 @@ bool AuthCache::is_fresh(const Entry& entry, Instant now) const {
 }
 
 void AuthCache::erase(Entries::iterator at) {
-  used_ -= cost(*at);
+  Room& room = room_of(*at);
+  room.used -= cost(*at);
   by_key_.erase(at->key_);
-  entries_.erase(at);
+  room.entries.erase(at);
 }
 
 void AuthCache::forget(const Key& key) {
@@ -116,8 +121,8 @@ void AuthCache::forget(const Key& key) {
   if (found != by_key_.end()) erase(found->second);
 }
 
-void AuthCache::make_room(size_t bytes) {
-  for (; !entries_.empty() && used_ + bytes > settings_.size; ++status_.evicted) erase(std::prev(entries_.end()));
+void AuthCache::make_room(Room& room, size_t bytes) {
+  for (; !room.entries.empty() && room.used + bytes > room.size; ++status_.evicted) erase(std::prev(room.entries.end()));
 }
 
 uint64_t AuthCache::put(const Key& key, std::string_view user, const DbRow& row, Instant now) {
@@ -133,12 +138,13 @@ uint64_t AuthCache::put(const Key& key, std::string_view user, const DbRow& row,
   if (const Entry* old = peek(key)) inherit(*old, fresh);
   forget(key);
   const bool kept = fresh.found_ || (row.result == LookupResult::NotFound && settings_.negative_ttl.count() > 0);
-  if (!kept || cost(fresh) > settings_.size) return 0;
-  make_room(cost(fresh));
-  used_ += cost(fresh);
+  Room& room = room_of(fresh);
+  if (!kept || cost(fresh) > room.size) return 0;
+  make_room(room, cost(fresh));
+  room.used += cost(fresh);
   fresh.serial_ = ++last_serial_;
-  entries_.push_front(std::move(fresh));
-  by_key_.emplace(key, entries_.begin());
+  room.entries.push_front(std::move(fresh));
+  by_key_.emplace(key, room.entries.begin());
   return last_serial_;
 }
 
@@ -158,22 +164,23 @@ size_t AuthCache::flush(std::span<const std::string> masks) {
   const auto wanted = [&](const Entry& e) {
     return masks.empty() || std::any_of(masks.begin(), masks.end(), [&](const std::string& mask) { return matches_wildcard(e.user_, mask); });
   };
-  for (auto at = entries_.begin(); at != entries_.end();) {
-    const auto next = std::next(at);
-    if (wanted(*at)) {
-      erase(at);
-      ++count;
+  for (Room* room : {&users_, &unknown_})
+    for (auto at = room->entries.begin(); at != room->entries.end();) {
+      const auto next = std::next(at);
+      if (wanted(*at)) {
+        erase(at);
+        ++count;
+      }
+      at = next;
     }
-    at = next;
-  }
   return count;
 }
 
 CacheStatus AuthCache::status() const {
   CacheStatus out = status_;
   out.size = settings_.size;
-  out.used = used_;
-  out.entries = entries_.size();
+  out.used = users_.used + unknown_.used;
+  out.entries = by_key_.size();
   return out;
 }
 

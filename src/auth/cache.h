@@ -120,22 +120,27 @@ class AuthCache {
   CacheStatus status() const;
 
  private:
-  using Entries = std::list<Entry>;  // most recently used first
+  // Users that are there and those that are not have rooms of their own, so that guessed names push out nobody's answer.
+  struct Room {
+    std::list<Entry> entries;  // most recently used first
+    size_t size = 0, used = 0;  // bytes
+  };
+  using Entries = std::list<Entry>;
   Entry* peek(const Key& key);
   void erase(Entries::iterator at);
-  void make_room(size_t bytes);
+  Room& room_of(const Entry& entry) { return entry.found_ ? users_ : unknown_; }
+  void make_room(Room& room, size_t bytes);
   static size_t cost(const Entry& entry);
   static void inherit(const Entry& old, Entry& fresh);
   bool digest_of(std::span<const char> salt, const SecretString& password, std::span<char, 32> out) const;
 
   CacheSettings settings_;
   SecretString secret_;  // of this process: what keys and digests are made with
-  Entries entries_;
+  Room users_, unknown_;
   struct FirstBytes {
     size_t operator()(const Key& key) const;
   };
   std::unordered_map<Key, Entries::iterator, FirstBytes> by_key_;
-  size_t used_ = 0;
   uint64_t last_serial_ = 0;
   CacheStatus status_;
 };

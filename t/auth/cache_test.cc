@@ -103,6 +103,19 @@ TEST_F(Cache, RoomIsMadeByGivingUpTheOldest) {
   EXPECT_GE(status.used, status.entries * 1000);
 }
 
+TEST_F(Cache, GuessedNamesPushOutNobody) {
+  for (int i = 0; i < 20; ++i) cache_.put(key(std::to_string(i)), std::to_string(i), found("x"), now_);
+  for (int i = 0; i < 1000; ++i) cache_.put(key("guess" + std::to_string(i)), "guess" + std::to_string(i), DbRow::not_found(), now_);
+  EXPECT_TRUE(has("0"));
+  EXPECT_TRUE(has("guess999"));
+  EXPECT_FALSE(has("guess0"));
+  EXPECT_LE(cache_.status().used, 64u * 1024);
+  cache_.put(key("guess999"), "guess999", found("x"), now_);  // there is one now
+  EXPECT_TRUE(cache_.find(key("guess999"))->found());
+  EXPECT_EQ(cache_.flush({}), 1020u - cache_.status().evicted);
+  EXPECT_EQ(cache_.status().used, 0u);
+}
+
 TEST_F(Cache, FlushByWildcards) {  // AUTH-39
   for (const std::string user : {"ann@a", "bob@a", "bob@b"}) cache_.put(key(user), user, found("x"), now_);
   cache_.put(key("U" "bob@b"), "bob@b", DbRow::not_found(), now_);
