@@ -1,7 +1,7 @@
 #include "auth/digest.h"
 
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <openssl/rand.h>
 
 namespace postern {
@@ -21,6 +21,18 @@ const EVP_MD* method(DigestKind kind) {
       EVP_MD_fetch(nullptr, kDigests[0].name, nullptr), EVP_MD_fetch(nullptr, kDigests[1].name, nullptr),
       EVP_MD_fetch(nullptr, kDigests[2].name, nullptr), EVP_MD_fetch(nullptr, kDigests[3].name, nullptr)};
   return methods[static_cast<size_t>(kind)];
+}
+
+// Null when the library refuses.
+EVP_MAC_CTX* new_hmac_sha256() {
+  EVP_MAC* mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  EVP_MAC_CTX* context = mac == nullptr ? nullptr : EVP_MAC_CTX_new(mac);
+  EVP_MAC_free(mac);
+  char name[] = "SHA256";
+  const OSSL_PARAM digest[] = {OSSL_PARAM_construct_utf8_string("digest", name, 0), OSSL_PARAM_construct_end()};
+  if (context == nullptr || EVP_MAC_CTX_set_params(context, digest) == 1) return context;
+  EVP_MAC_CTX_free(context);
+  return nullptr;
 }
 
 int hex_value(char c) {
@@ -47,11 +59,17 @@ std::string digest(DigestKind kind, std::string_view first, std::string_view sec
   return done ? std::string(reinterpret_cast<char*>(out), size) : std::string();
 }
 
+// The algorithm is fetched, and told its hash, once; each use is a copy of that (HMAC() would do both again).
 bool keyed_digest(std::string_view key, std::string_view bytes, std::span<char, 32> out) {
-  unsigned size = 0;
-  const auto* text = reinterpret_cast<const unsigned char*>(bytes.data());
-  return HMAC(method(DigestKind::Sha256), key.data(), static_cast<int>(key.size()), text, bytes.size(),
-              reinterpret_cast<unsigned char*>(out.data()), &size) != nullptr && size == out.size();
+  static EVP_MAC_CTX* const made = new_hmac_sha256();
+  EVP_MAC_CTX* context = made == nullptr ? nullptr : EVP_MAC_CTX_dup(made);
+  size_t size = 0;
+  const bool done = context != nullptr &&
+                    EVP_MAC_init(context, reinterpret_cast<const unsigned char*>(key.data()), key.size(), nullptr) == 1 &&
+                    EVP_MAC_update(context, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()) == 1 &&
+                    EVP_MAC_final(context, reinterpret_cast<unsigned char*>(out.data()), &size, out.size()) == 1;
+  EVP_MAC_CTX_free(context);
+  return done && size == out.size();
 }
 
 bool random_bytes(std::span<char> out) {

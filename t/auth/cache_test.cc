@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "auth/digest.h"
+
 namespace postern {
 namespace {
 
@@ -15,6 +17,13 @@ DbRow found(std::optional<std::string> password, FieldList fields = {}) {
   if (password) row.password.emplace(*password);
   row.fields = std::move(fields);
   return row;
+}
+
+TEST(KeyedDigest, TestCaseOfRfc4231) {
+  std::array<char, 32> out{};
+  ASSERT_TRUE(keyed_digest("Jefe", "what do ya want for nothing?", out));
+  EXPECT_EQ(hex_encode({out.data(), out.size()}), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  EXPECT_TRUE(keyed_digest("Jefe", {}, out));
 }
 
 class Cache : public testing::Test {
