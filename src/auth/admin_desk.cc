@@ -83,9 +83,22 @@ void AdminDesk::flush_cache(const AuthQuestion& question) {
   AuthAnswer out;
   out.id = question.id;
   out.result = AuthResult::Ok;
+  out.count = service_.flush_cache(question.masks);
+  log_info(fmt::format("{} cache entries flushed by admin", out.count));
   state_->send(out);
 }
 
-void AdminDesk::show_cache(const AuthQuestion& question) { flush_cache(question); }
+void AdminDesk::show_cache(const AuthQuestion& question) {
+  const CacheStatus status = service_.cache_status();
+  AuthAnswer out;
+  out.id = question.id;
+  out.result = AuthResult::Ok;
+  const std::pair<const char*, uint64_t> rows[] = {{"size", status.size}, {"used", status.used}, {"entries", status.entries},
+                                                   {"hits", status.hits}, {"misses", status.misses}, {"rechecks", status.rechecks},
+                                                   {"stale", status.stale}, {"evicted", status.evicted}};
+  for (const auto& [name, value] : rows) out.passdb.emplace_back(name, std::to_string(value));
+  out.count = status.entries;
+  state_->send(out);
+}
 
 }  // namespace postern

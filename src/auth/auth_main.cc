@@ -1,4 +1,6 @@
 // postern-auth: who is this user, and where does he belong.
+#include <fmt/format.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "auth/admin_desk.h"
@@ -85,6 +87,7 @@ int auth_main(int argc, char** argv) {
 #endif
   AuthMain handler(role, service, workers, mail_starts);
   main = &handler;
+  const SignalWatch flush(role.loop(), SIGHUP, [&] { log_info(fmt::format("SIGHUP received, {} cache entries flushed", service.flush_cache({}))); });
   role.open_control(
       [&](std::string_view packet, std::span<Fd> fds) {
         const Status status = dispatch(packet, fds, Role::Master, Role::Auth, handler);

@@ -55,9 +55,14 @@ void add_uses(const Template& from, std::vector<VariableUse>& to);
 // What the chain must know of a driver, wherever it runs.
 struct DriverTraits {
   std::string default_scheme;
-  std::vector<VariableUse> uses;  // blocking drivers: what WorkerLookup must carry
+  // Every variable that the answer depends on, those of the driver's own field templates included: what WorkerLookup must carry,
+  // and, beside the user, what tells one cached answer from another (AUTH-36).
+  std::vector<VariableUse> uses;
   bool prefetch = false;          // no database: the row is what the passdb had as userdb_*
   bool verifies = false;          // is given the client's password and answers with a PasswordCheck; has none to give away
+  // Answers cost something, and may be kept for auth_cache_ttl: `uses` is complete, and they have no end of their own that comes
+  // earlier (tokens). No: files and what needs no look-up; pam without cache_key (AUTH-21).
+  bool cacheable = false;
 };
 
 class Database {

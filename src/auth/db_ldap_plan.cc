@@ -161,6 +161,7 @@ Result<DriverTraits> describe_ldap(const DatabaseSettings& settings, DbKind kind
   plan->filter.add_uses_to(traits.uses);
   plan->attributes.add_uses_to(traits.uses);
   if (plan->bind_dn) plan->bind_dn->add_uses_to(traits.uses);
+  traits.cacheable = true;
   return traits;
 }
 

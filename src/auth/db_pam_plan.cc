@@ -75,6 +75,8 @@ Result<DriverTraits> describe_pam(const DatabaseSettings& settings, DbKind) {
     one.parts().push_back({.literal = {}, .variable = needed, .argument = {}, .filters = {}});
     add_uses(one, traits.uses);
   }
+  traits.cacheable = !plan->cache_key.parts().empty();
+  add_uses(plan->cache_key, traits.uses);
   return traits;
 }
 

@@ -91,6 +91,7 @@ Result<DriverTraits> describe_passwd(const DatabaseSettings& settings, DbKind ki
   DriverTraits traits;
   if (kind == DbKind::Passdb) traits.default_scheme = "CRYPT";
   add_uses(*name, traits.uses);
+  traits.cacheable = true;
   return traits;
 }
 

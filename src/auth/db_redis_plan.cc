@@ -178,6 +178,8 @@ Result<DriverTraits> describe_redis(const DatabaseSettings& settings, DbKind) {
   if (!plan) return Error(plan.error());
   DriverTraits traits;
   traits.default_scheme = plan->default_scheme;
+  add_uses(plan->key, traits.uses);
+  traits.cacheable = true;
   return traits;
 }
 

@@ -198,6 +198,7 @@ Result<DriverTraits> describe_sql(const DatabaseSettings& settings, DbKind kind)
   if (!plan) return Error(plan.error());
   DriverTraits traits;
   traits.default_scheme = plan->default_scheme;
+  traits.cacheable = true;
   for (const SqlParameter& p : plan->query.parameters) add_uses(p.value, traits.uses);
   return traits;
 }

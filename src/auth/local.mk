@@ -1,18 +1,18 @@
 # What auth and its worker share; the worker alone links the databases' libraries.
 noinst_LIBRARIES += libauth.a
 libauth_a_SOURCES = %D%/admin_desk.cc %D%/admin_desk.h %D%/attempts.cc %D%/attempts.h %D%/auth_http.cc %D%/auth_http.h \
-  %D%/chain.cc %D%/chain.h %D%/checks.cc %D%/checks.h %D%/db.cc %D%/db.h %D%/db_ldap_attributes.cc \
-  %D%/db_ldap_attributes.h %D%/db_ldap_plan.cc %D%/db_ldap_plan.h %D%/db_ldap_text.cc %D%/db_ldap_text.h \
-  %D%/db_pam_plan.cc %D%/db_pam_plan.h %D%/db_http_plan.cc %D%/db_http_plan.h %D%/db_redis_plan.cc %D%/db_redis_plan.h \
-  %D%/db_passwd.cc %D%/db_passwd.h %D%/db_passwd_file.cc %D%/db_passwd_file.h %D%/db_sql_plan.cc %D%/db_sql_plan.h \
-  %D%/db_static.cc %D%/db_static.h %D%/delay_line.cc %D%/delay_line.h %D%/fields.cc %D%/fields.h %D%/mail_starts.cc \
-  %D%/mail_starts.h %D%/penalty.cc %D%/penalty.h %D%/policy.cc %D%/policy.h %D%/request.cc %D%/request.h \
-  %D%/request_chain.cc %D%/request_end.cc %D%/request_local.cc %D%/request_policy.cc %D%/request_values.cc \
-  %D%/service.cc %D%/service.h %D%/service_entry.h %D%/service_times.cc %D%/settings.cc %D%/settings.h %D%/username.cc \
-  %D%/username.h %D%/filter_arguments.cc %D%/filters_bytes.cc %D%/filters_choice.cc %D%/filters_number.cc \
-  %D%/filters_text.cc %D%/template.cc %D%/template_functions.cc %D%/template_parser.h %D%/template_pipes.cc \
-  %D%/variable_filters.cc %D%/variable_filters.h %D%/variable_names.cc %D%/variable_names.h %D%/variables.h \
-  %D%/workers.cc %D%/workers.h
+  %D%/cache.cc %D%/cache.h %D%/chain.cc %D%/chain.h %D%/checks.cc %D%/checks.h %D%/db.cc %D%/db.h \
+  %D%/db_ldap_attributes.cc %D%/db_ldap_attributes.h %D%/db_ldap_plan.cc %D%/db_ldap_plan.h %D%/db_ldap_text.cc \
+  %D%/db_ldap_text.h %D%/db_pam_plan.cc %D%/db_pam_plan.h %D%/db_http_plan.cc %D%/db_http_plan.h %D%/db_redis_plan.cc \
+  %D%/db_redis_plan.h %D%/db_passwd.cc %D%/db_passwd.h %D%/db_passwd_file.cc %D%/db_passwd_file.h %D%/db_sql_plan.cc \
+  %D%/db_sql_plan.h %D%/db_static.cc %D%/db_static.h %D%/delay_line.cc %D%/delay_line.h %D%/fields.cc %D%/fields.h \
+  %D%/mail_starts.cc %D%/mail_starts.h %D%/penalty.cc %D%/penalty.h %D%/policy.cc %D%/policy.h %D%/request.cc \
+  %D%/request.h %D%/request_chain.cc %D%/request_end.cc %D%/request_cache.cc %D%/request_local.cc %D%/request_policy.cc \
+  %D%/request_values.cc %D%/service.cc %D%/service.h %D%/service_entry.h %D%/service_times.cc %D%/settings.cc \
+  %D%/settings.h %D%/username.cc %D%/username.h %D%/filter_arguments.cc %D%/filters_bytes.cc %D%/filters_choice.cc \
+  %D%/filters_number.cc %D%/filters_text.cc %D%/template.cc %D%/template_functions.cc %D%/template_parser.h \
+  %D%/template_pipes.cc %D%/variable_filters.cc %D%/variable_filters.h %D%/variable_names.cc %D%/variable_names.h \
+  %D%/variables.h %D%/workers.cc %D%/workers.h
 if HAVE_CURL
 libauth_a_SOURCES += %D%/oauth2_plan.cc %D%/oauth2_plan.h
 endif

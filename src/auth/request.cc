@@ -105,6 +105,7 @@ AuthStep AuthRequest::begin_walk(const std::string& authzid, const std::string& 
     return settle(PassResult::UnknownUser);
   }
   if (lookup_ && lookup_->local_only) return settle(PassResult::UnknownUser);
+  cached_as_ = user_;
   if (!asks_policy()) return walk_from_start();
   policy_hash_ = settings_.policy.hash(login_user_.empty() ? user_ : login_user_, password_.reveal());
   return settings_.policy.before_auth() ? ask_policy(Waiting::PolicyBefore) : walk_from_start();

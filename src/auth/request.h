@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "auth/cache.h"
 #include "auth/fields.h"
 #include "crypt/schemes.h"
 #include "auth/settings.h"
@@ -55,6 +56,8 @@ class AuthRequest final : public Variables {
     std::function<uint64_t()> wall_seconds;
     std::function<uint64_t(uint64_t)> random_below;
     std::function<bool(const std::string& user)> may_warn{};  // of what is odd in his fields; none: never
+    AuthCache* cache = nullptr;  // null: none
+    std::function<Instant()> now{};  // for the cache
   };
   // Tests change nothing and tell nobody: no policy server, no mail program, any mechanism. Test ends with the passdbs, TestAll
   // asks the userdbs as well.
@@ -113,6 +116,7 @@ class AuthRequest final : public Variables {
   AuthStep walk_on();
   AuthStep chain_over();
   AuthStep master_over(PassResult verdict);
+  std::optional<DbRow> known_row();
   AuthStep ask(const Passdb& database, Waiting waiting);
   const SecretString* password_to_check(const Passdb& database) const;
   std::optional<PassResult> unanswerable() const;
@@ -130,6 +134,26 @@ class AuthRequest final : public Variables {
   bool apply_field(std::string_view name, std::string_view value);
   Passdb& db() { return *list_->databases[at_]; }
   WorkerLookup make_lookup(const Passdb& database) const;
+  void roll_back();
+  // cache (request_cache.cc)
+  // One look-up's part in the cache: what the answer in hand is.
+  struct CacheUse {
+    enum class State : uint8_t { Asked, Hit, Doubted, Stale };  // Doubted: asked because the password was not the kept one
+    AuthCache::Key key{};  // not valid: the look-up has none
+    State state = State::Asked;
+    uint64_t serial = 0;   // of the entry
+  };
+  AuthCache::Key cache_key(const Passdb& database) const;
+  bool compares_password() const;
+  std::optional<DbRow> from_cache(const Passdb& database);
+  void tell_cache(const Passdb& database, std::string_view what) const;
+  bool judge(const Passdb& database, const AuthCache::Entry& entry, DbRow& row);
+  bool ask_again();
+  std::optional<AuthStep> after_mismatch();
+  DbRow keep(const Passdb& database, DbRow row);
+  DbRow fall_back(const Passdb& database, DbRow broken);
+  void tell_match(bool known);
+  void tell_proof(bool right);
   // proofs
   AuthStep prove(PassResult verdict);
   AuthStep refuse_master();
@@ -188,7 +212,9 @@ class AuthRequest final : public Variables {
 
   std::unique_ptr<Local> local_;  // the passdbs have accepted, the userdbs are asked
   FieldSet fields_, saved_fields_;
-  std::string saved_user_;
+  std::string saved_user_, saved_master_user_;
+  std::string cached_as_;  // the user's translated name, whatever a database made of it (AUTH-35)
+  CacheUse use_, proof_use_;  // of the look-up under way; of the one that secret_ is from
   PassdbList* list_ = nullptr;
   std::optional<ChainWalk> walk_;
   size_t at_ = 0;

@@ -24,6 +24,7 @@ AuthStep AuthRequest::walk_on() {
     at_ = *index;
     saved_fields_ = fields_;
     saved_user_ = user_;
+    saved_master_user_ = master_user_;
     // A list of those who may not log in says nothing of their mail.
     if (lookup_ && list_->rules[at_].deny) {
       take_result(PassResult::UnknownUser);
@@ -34,10 +35,17 @@ AuthStep AuthRequest::walk_on() {
       take_result(*known);
       continue;
     }
-    if (db().local == nullptr) return ask(db(), Waiting::Row);
-    if (auto step = take_db_row(db().local->lookup(*this, password_to_check(db())))) return std::move(*step);
+    auto row = known_row();
+    if (!row) return ask(db(), Waiting::Row);
+    if (auto step = take_db_row(std::move(*row))) return std::move(*step);
   }
   return chain_over();
+}
+
+// What the database at_ says at once; nothing: it is to be asked.
+std::optional<DbRow> AuthRequest::known_row() {
+  use_ = {};
+  return db().local == nullptr ? from_cache(db()) : db().local->lookup(*this, password_to_check(db()));
 }
 
 AuthStep AuthRequest::ask(const Passdb& database, Waiting waiting) {
@@ -96,10 +104,10 @@ AuthStep AuthRequest::take_row(DbRow row) {
   const Waiting waited = std::exchange(waiting_, Waiting::Nothing);
   POSTERN_CHECK(waited == Waiting::Row || waited == Waiting::UserRow, "no row was asked for");
   if (waited == Waiting::UserRow) {
-    take_user_row(std::move(row));
+    take_user_row(keep(*settings_.userdbs.databases[local_->at], std::move(row)));
     return ask_userdbs();
   }
-  if (auto step = take_db_row(std::move(row))) return std::move(*step);
+  if (auto step = take_db_row(keep(db(), std::move(row)))) return std::move(*step);
   return walk_on();
 }
 
@@ -137,7 +145,10 @@ std::optional<AuthStep> AuthRequest::decide_password(DbRow& row) {
 std::optional<PassResult> AuthRequest::check_result(const DbRow& row) {
   constexpr PassResult kResults[] = {PassResult::Internal, PassResult::Ok, PassResult::Mismatch, PassResult::Disabled, PassResult::Expired};
   static_assert(std::size(kResults) == static_cast<size_t>(PasswordCheck::kCount));
-  if (row.check == PasswordCheck::Right) return PassResult::Ok;
+  if (row.check == PasswordCheck::Right) {
+    tell_match(use_.state == CacheUse::State::Hit || use_.state == CacheUse::State::Stale);
+    return PassResult::Ok;
+  }
   if (row.check == PasswordCheck::Wrong && db().verbose)
     note(db().driver, row.why.empty() ? "Password mismatch" + shown_password() : row.why);
   if (row.check == PasswordCheck::Disabled && !row.why.empty()) note(db().driver, row.why);
@@ -197,6 +208,7 @@ PassResult AuthRequest::keep_secret(const DbRow& row) {
     return PassResult::UnknownScheme;
   }
   secret_ = std::move(*secret);
+  proof_use_ = use_;
   return PassResult::Ok;
 }
 
@@ -204,13 +216,19 @@ AuthStep AuthRequest::take_verdict(const WorkerVerdict& verdict) {
   const Waiting waited = std::exchange(waiting_, Waiting::Nothing);
   if (waited == Waiting::DummyVerdict) return fail_now(delayed_verdict_);
   POSTERN_CHECK(waited == Waiting::Verdict, "no verdict was asked for");
+  if (verdict.result == VerifyResult::Mismatch)
+    if (auto again = after_mismatch()) return std::move(*again);
   take_result(checked(result_of({verdict.result, verdict.why})));
   return walk_on();
 }
 
 PassResult AuthRequest::result_of(const Verification& v) {
-  if (v.result == VerifyResult::Match) return PassResult::Ok;
+  if (v.result == VerifyResult::Match) {
+    tell_match(false);
+    return PassResult::Ok;
+  }
   if (v.result == VerifyResult::Mismatch) {
+    if (use_.state == CacheUse::State::Stale) return PassResult::Internal;  // it may be a new one
     if (db().verbose) note(db().driver, "Password mismatch" + shown_password());
     return PassResult::Mismatch;
   }
@@ -240,6 +258,13 @@ void AuthRequest::take_result(PassResult result) {
   }
   fields_.remove("nopassword");
   fields_.remove("noauthenticate");
+}
+
+// As if the database at_ had not answered yet.
+void AuthRequest::roll_back() {
+  fields_ = saved_fields_;
+  user_ = saved_user_;
+  master_user_ = saved_master_user_;
 }
 
 bool AuthRequest::apply_fields(const DbRow& row) {
@@ -285,6 +310,7 @@ AuthStep AuthRequest::master_over(PassResult verdict) {
   const bool go_on = walk_->continued() && walk_->state().password_verified;
   if (proof_ == Proof::Open || (verdict != PassResult::Ok && !go_on)) return settle(verdict);
   master_user_ = std::exchange(user_, login_user_);
+  cached_as_ = user_;
   list_ = &settings_.users;
   if (!go_on) return succeed();
   const ChainState state = walk_->state();

@@ -77,6 +77,7 @@ AuthStep AuthRequest::prove(PassResult verdict) {
 
 AuthStep AuthRequest::take(SaslProven proven) {
   proof_ = Proof::Right;
+  tell_proof(true);
   if (list_ == &settings_.masters) return refuse_master();
   if (!proven.last_word || delayed_verdict_ != PassResult::Ok) return settle(delayed_verdict_);
   waiting_ = Waiting::LastWord;
@@ -92,7 +93,9 @@ AuthStep AuthRequest::refuse_master() {
 
 AuthStep AuthRequest::take(SaslDisproven) {
   proof_ = Proof::Wrong;
+  tell_proof(false);
   if (secret_) note(to_lower(start_.mechanism), "Password mismatch");
+  if (proof_use_.state == CacheUse::State::Stale) return fail_now(PassResult::Internal);  // the password may be a new one
   return fail_now(delayed_verdict_ == PassResult::Ok ? PassResult::Mismatch : delayed_verdict_);
 }
 

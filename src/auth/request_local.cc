@@ -52,8 +52,9 @@ AuthStep AuthRequest::ask_userdbs() {
       take_user_row(prefetched(fields_));
       continue;
     }
-    if (db.local == nullptr) return ask(db, Waiting::UserRow);
-    take_user_row(db.local->lookup(*this, nullptr));
+    auto row = db.local == nullptr ? from_cache(db) : db.local->lookup(*this, nullptr);
+    if (!row) return ask(db, Waiting::UserRow);
+    take_user_row(std::move(*row));
   }
   return userdbs_over();
 }

@@ -28,14 +28,21 @@ AuthService::AuthService(Loop& loop, const Clock& clock, WorkerPool& workers, Re
       idle_(std::move(idle)),
       random_(std::random_device{}()),
       warned_(kWarnAgain),
+      cache_(settings_.cache.size > 0 ? std::make_unique<AuthCache>(settings_.cache) : nullptr),
       world_{[this] { return clock_.wall_microseconds() / 1'000'000; },
              [this](uint64_t n) { return std::uniform_int_distribution<uint64_t>(0, n - 1)(random_); },
-             [this](const std::string& user) { return warned_.says(user, clock_.now()); }},
+             [this](const std::string& user) { return warned_.says(user, clock_.now()); },
+             cache_.get(),
+             [this] { return clock_.now(); }},
       attempts_(settings_.penalty_max_waiting),
       delays_(clock.now()),
       alive_(std::make_shared<bool>(true)) {}
 
 AuthService::~AuthService() { *alive_ = false; }
+
+size_t AuthService::flush_cache(std::span<const std::string> masks) { return cache_ == nullptr ? 0 : cache_->flush(masks); }
+
+CacheStatus AuthService::cache_status() const { return cache_ == nullptr ? CacheStatus{} : cache_->status(); }
 
 // --- login processes ---------------------------------------------------------------
 

@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "auth/attempts.h"
+#include "auth/cache.h"
 #include "auth/delay_line.h"
 #include "auth/mail_starts.h"
 #include "auth/request.h"
@@ -50,6 +51,10 @@ class AuthService {
   const AuthRequest::World& world() const { return world_; }
   // Waiting replies leave now, requests under way end as temporary failures (AUTH-40).
   void finish_all();
+  // AUTH-39. Wildcards for translated user names, without any all; how many answers that were.
+  size_t flush_cache(std::span<const std::string> masks);
+  // All zero without a cache.
+  CacheStatus cache_status() const;
   size_t peers() const { return peers_.size(); }
   size_t requests() const { return requests_.size(); }
 
@@ -112,6 +117,7 @@ class AuthService {
   PolicyServer* policy_server_ = nullptr;
   std::mt19937_64 random_;
   Rarely warned_;  // users whose fields are odd
+  std::unique_ptr<AuthCache> cache_;  // null: auth_cache_size is 0
   AuthRequest::World world_;
   std::unordered_map<uint64_t, std::unique_ptr<Peer>> peers_;
   std::unordered_map<uint64_t, Entry> requests_;

@@ -83,6 +83,17 @@ Status add_mail_program(const ServiceSettings& s, std::vector<MailProgram>& out)
   return {};
 }
 
+// A key with one of these is found again by nobody.
+constexpr Variable kUnique[] = {Variable::Session, Variable::RemotePort, Variable::RealRemotePort, Variable::Pid};
+
+void warn_of_unique_keys(const AuthSettings& settings) {
+  for (const PassdbList* list : {&settings.masters, &settings.users, &settings.userdbs})
+    for (const auto& db : list->databases)
+      for (const VariableUse& use : db->traits.uses)
+        if (db->traits.cacheable && std::find(std::begin(kUnique), std::end(kUnique), use.variable) != std::end(kUnique))
+          log_warning(db->name + ": %{" + std::string(name_of(use.variable)) + "} in a look-up: its answers are kept by auth_cache_size, and never found again");
+}
+
 // What can be wrong.
 std::vector<std::string> fill(const Configuration& c, AuthSettings& out) {
   const Settings& s = c.settings;
@@ -139,6 +150,9 @@ Result<AuthSettings> AuthSettings::compile(const Configuration& c) {
   out.request_timeout = s.time(Key::auth_request_timeout);
   out.dns_timeout = s.time(Key::dns_timeout);
   out.max_delay_until = s.time(Key::auth_max_delay_until);
+  out.cache = {static_cast<size_t>(s.number(Key::auth_cache_size)), s.time(Key::auth_cache_ttl), s.time(Key::auth_cache_negative_ttl),
+               s.flag(Key::auth_cache_verify_password_with_worker)};
+  if (out.cache.size > 0) warn_of_unique_keys(out);
   out.max_workers = static_cast<uint32_t>(s.number(Key::auth_worker_max_count));
   out.verbose_passwords = s.text(Key::auth_verbose_passwords);
   out.penalty = s.flag(Key::auth_penalty);

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/cache.h"
 #include "auth/chain.h"
 #include "auth/db.h"
 #include "auth/policy.h"
@@ -60,6 +61,7 @@ struct AuthSettings {
   std::string mail_uid, mail_gid;
   std::vector<IpAddress> proxy_self;  // auth_proxy_self, names resolved
   Milliseconds failure_delay{0}, internal_failure_delay{0}, request_timeout{0}, dns_timeout{0}, max_delay_until{0};
+  CacheSettings cache;
   uint32_t max_workers = 0;
   std::string verbose_passwords;  // auth_verbose_passwords
   bool verbose = false, debug = false;

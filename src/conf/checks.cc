@@ -128,6 +128,9 @@ class Checker {
       fail({"auth_cache_size"}, "is too small; accepted: 0, or at least 1 K (the unit is bytes)");
     else if (size > 0 && size < 64 * kKiB)
       warn({"auth_cache_size"}, fmt::format("{} bytes is very small; did you mean \"{} K\"?", size, size));
+    const ServiceSettings* auth = c_.service("auth");
+    if (size > 0 && auth && auth->vsz_limit > 0 && auth->vsz_limit < 2 * size)
+      warn({"service", "auth", "vsz_limit"}, fmt::format("{} bytes leave no room for auth_cache_size", auth->vsz_limit));
   }
 
   void translation() {

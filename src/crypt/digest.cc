@@ -1,7 +1,9 @@
 #include "crypt/digest.h"
 
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/provider.h>
+#include <openssl/rand.h>
 
 #include <utility>
 
@@ -39,6 +41,18 @@ const EVP_MD* method(DigestKind kind) {
   return methods[i];
 }
 
+// Null when the library refuses.
+EVP_MAC_CTX* new_hmac_sha256() {
+  EVP_MAC* mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  EVP_MAC_CTX* context = mac == nullptr ? nullptr : EVP_MAC_CTX_new(mac);
+  EVP_MAC_free(mac);
+  char name[] = "SHA256";
+  const OSSL_PARAM digest[] = {OSSL_PARAM_construct_utf8_string("digest", name, 0), OSSL_PARAM_construct_end()};
+  if (context == nullptr || EVP_MAC_CTX_set_params(context, digest) == 1) return context;
+  EVP_MAC_CTX_free(context);
+  return nullptr;
+}
+
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -67,6 +81,23 @@ std::string digest(DigestKind kind, std::string_view first, std::string_view sec
                     EVP_DigestFinal_ex(context, out, &size) == 1;
   EVP_MD_CTX_free(context);
   return done ? std::string(reinterpret_cast<char*>(out), size) : std::string();
+}
+
+// The algorithm is fetched, and told its hash, once; each use is a copy of that (HMAC() would do both again).
+bool keyed_digest(std::string_view key, std::string_view bytes, std::span<char, 32> out) {
+  static EVP_MAC_CTX* const made = new_hmac_sha256();
+  EVP_MAC_CTX* context = made == nullptr ? nullptr : EVP_MAC_CTX_dup(made);
+  size_t size = 0;
+  const bool done = context != nullptr &&
+                    EVP_MAC_init(context, reinterpret_cast<const unsigned char*>(key.data()), key.size(), nullptr) == 1 &&
+                    EVP_MAC_update(context, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()) == 1 &&
+                    EVP_MAC_final(context, reinterpret_cast<unsigned char*>(out.data()), &size, out.size()) == 1;
+  EVP_MAC_CTX_free(context);
+  return done && size == out.size();
+}
+
+bool random_bytes(std::span<char> out) {
+  return RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(out.size())) == 1;
 }
 
 size_t digest_size(DigestKind kind) { return kDigests[static_cast<size_t>(kind)].size; }

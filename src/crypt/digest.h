@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,10 @@ std::optional<DigestKind> find_digest(std::string_view name);
 std::string digest(DigestKind kind, std::string_view bytes);
 // Of `first` followed by `second`, without joining them in memory.
 std::string digest(DigestKind kind, std::string_view first, std::string_view second);
+// HMAC-SHA256. False when the library refuses.
+bool keyed_digest(std::string_view key, std::string_view bytes, std::span<char, 32> out);
+// Fit for keys and salts. False when there are none.
+bool random_bytes(std::span<char> out);
 // In bytes: 16 to 64.
 size_t digest_size(DigestKind kind);
 

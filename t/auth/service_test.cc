@@ -397,6 +397,38 @@ TEST_F(Service, OneJobPerWorker) {
   EXPECT_EQ(result(3), AuthResult::Ok);
 }
 
+// AUTH-34: what is kept waits for no database, whoever else does.
+TEST_F(Service, CachedAnswersNeedNoWorker) {
+  passdb("sql", "");
+  conf_.settings.set(Key::auth_cache_size, int64_t{1 << 20});
+  open();
+  FakeWorker& first = add_worker(true);
+  login_->start(1, "joe", "secret");
+  EXPECT_EQ(result(1), AuthResult::Ok);
+  first.channel.reset();
+  FakeWorker& busy = add_worker(false);
+  for (uint64_t id = 2; id < 10; ++id) login_->start(id, "slow" + std::to_string(id), "secret");
+  run_until([&] { return busy.lookups == 1 && pool_->waiting() == 7; });
+  login_->start(20, "joe", "secret");
+  EXPECT_EQ(result(20), AuthResult::Ok);
+  EXPECT_EQ(login_->replies.size(), 2u);
+  const CacheStatus status = service_->cache_status();
+  EXPECT_EQ(status.entries, 1u);
+  EXPECT_EQ(status.hits, 1u);
+  EXPECT_EQ(status.misses, 9u);
+  EXPECT_EQ(service_->flush_cache(std::vector<std::string>{"ann", "*@d"}), 0u);
+  EXPECT_EQ(service_->flush_cache(std::vector<std::string>{"j*"}), 1u);
+  login_->start(21, "joe", "secret");
+  run_until([&] { return pool_->waiting() == 8; });
+}
+
+TEST_F(Service, NoCacheIsEmpty) {
+  passdb("static", "nopassword=y");
+  open();
+  EXPECT_EQ(service_->flush_cache({}), 0u);
+  EXPECT_EQ(service_->cache_status().size, 0u);
+}
+
 TEST_F(Service, DeadWorkersJobIsTriedOnceMore) {
   passdb("sql", "");
   conf_.settings.set(Key::auth_internal_failure_delay, int64_t{0});

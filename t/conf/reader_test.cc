@@ -20,8 +20,7 @@ TEST(Reader, TheSampleParses) {
   const LoadedConfiguration loaded = load(sample_text());
   EXPECT_EQ(loaded.errors, Texts{});
   EXPECT_EQ(loaded.warnings, (Texts{
-      fmt::format("x.conf:52: passdb 2.args: unused_key in {} is not used", data_file("postern-sql.conf.ext")),
-      "x.conf:45: auth_cache_size = \"16 M\": has no effect in this version"}));
+      fmt::format("x.conf:52: passdb 2.args: unused_key in {} is not used", data_file("postern-sql.conf.ext"))}));
 }
 
 TEST(Reader, TheSamplesValues) {
@@ -264,8 +263,9 @@ TEST_F(Folder, SecretsThatEverybodyCanReadAreWarnedOf) {
 
 TEST(Reader, Warnings) {
   EXPECT_EQ(warnings_of(""), "x.conf:0: passdb: there is none: nobody can log in");
-  EXPECT_EQ(warnings_of(kPassdb + "auth_cache_size = 1024;"), "x.conf:2: auth_cache_size = 1024: 1024 bytes is very small; did you mean \"1024 K\"?\n"
-            "x.conf:2: auth_cache_size = 1024: has no effect in this version");
+  EXPECT_EQ(warnings_of(kPassdb + "auth_cache_size = 1024;"), "x.conf:2: auth_cache_size = 1024: 1024 bytes is very small; did you mean \"1024 K\"?");
+  EXPECT_EQ(warnings_of(kPassdb + "auth_cache_size = \"64 M\"; service: { auth: { vsz_limit = \"100 M\"; }; };"),
+            "x.conf:2: service.auth.vsz_limit = \"100 M\": 104857600 bytes leave no room for auth_cache_size");
   EXPECT_EQ(warnings_of(kPassdb + "service: { auth: { client_limit = 150; }; };"),
             "x.conf:2: service.auth.client_limit = 150: 150 is less than the 200 login processes that there may be");
   EXPECT_EQ(warnings_of(kPassdb + "service: { imap-login: { inet_listener: { imap: { haproxy = true; }; }; }; };"),
