@@ -57,6 +57,7 @@ struct DriverTraits {
   std::string default_scheme;
   std::vector<VariableUse> uses;  // blocking drivers: what WorkerLookup must carry
   bool prefetch = false;          // no database: the row is what the passdb had as userdb_*
+  std::vector<std::string> warnings;  // what is allowed and probably not meant; for `postern -t`
   bool verifies = false;          // is given the client's password and answers with a PasswordCheck; has none to give away
 };
 
@@ -66,6 +67,9 @@ class Database {
   // Never throws. May block in an auth-worker only. `password`: to be checked by a database whose traits say that it
   // verifies; null: only who the user is, his password is known to be right, or there is none.
   virtual DbRow lookup(const Variables& variables, const SecretString* password) = 0;
+  // Gives `each` every user's name, in no order. Never throws; may block as lookup() may. The Error: this database cannot,
+  // or failed, perhaps after some names.
+  virtual Status iterate(const std::function<void(std::string_view user)>& each);
 };
 
 // A database that answers later: it waits for a socket in auth's loop.
