@@ -24,6 +24,9 @@ constexpr unsigned kMysqlPassing[] = {
     3024,  // the same of MySQL
 };
 
+// Text that the column's character set does not have.
+constexpr unsigned kMysqlText[] = {1267, 1300, 1366, 3854};
+
 // Connection, resources, operator and system; a transaction that lost against others.
 constexpr std::string_view kPgsqlPassing[] = {"08", "40", "53", "57", "58"};
 
@@ -44,7 +47,13 @@ void hide(std::string& text, const std::string& value) {
 
 }  // namespace
 
+bool has_foreign(const std::vector<std::string>& values) {
+  const auto foreign = [](char c) { return static_cast<unsigned char>(c) >= 0x80; };
+  return std::any_of(values.begin(), values.end(), [&](const std::string& v) { return std::any_of(v.begin(), v.end(), foreign); });
+}
+
 SqlFault mysql_fault(unsigned number) {
+  if (std::find(std::begin(kMysqlText), std::end(kMysqlText), number) != std::end(kMysqlText)) return SqlFault::Value;
   const bool passing = number == 0 || (number >= 2000 && number < 3000) ||
                        std::find(std::begin(kMysqlPassing), std::end(kMysqlPassing), number) != std::end(kMysqlPassing);
   return passing ? SqlFault::Host : SqlFault::Query;

@@ -18,6 +18,9 @@ SqlFault mysql_fault(unsigned number);
 // By SQLSTATE; empty or blank: the connection is lost.
 SqlFault pgsql_fault(std::string_view state);
 
+// Whether a value has more than ASCII, which every character set has: without, a Value fault is the query's.
+bool has_foreign(const std::vector<std::string>& values);
+
 // One line of `message` without what SOCI and the servers put around it, without the query (MySQL quotes it behind "near",
 // values and all) and without any of the values that were bound.
 std::string sql_error_text(std::string_view message, const std::vector<std::string>& values);

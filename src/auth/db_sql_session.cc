@@ -183,7 +183,8 @@ class SociSession final : public SqlSession {
       if (!statement_) prepare();
       answer.row = fetch(values);
     } catch (const soci::soci_error& e) {
-      answer = failed(text_of(e, values), backend_.fault(e));
+      const SqlFault fault = backend_.fault(e);
+      answer = failed(text_of(e, values), fault == SqlFault::Value && !has_foreign(values) ? SqlFault::Query : fault);
     } catch (const std::exception& e) {
       answer = failed(text_of(e, values), SqlFault::Query);
     }

@@ -213,6 +213,9 @@ TEST(SqlErrors, Faults) {
   for (unsigned number : {1045u, 1054u, 1064u, 1146u, 1142u}) EXPECT_EQ(mysql_fault(number), SqlFault::Query) << number;
   for (std::string_view state : {std::string_view(""), std::string_view("     "), std::string_view("\0\0\0\0\0", 5), std::string_view("57P01"), std::string_view("08006"), std::string_view("53300")})
     EXPECT_EQ(pgsql_fault(state), SqlFault::Host) << state;
+  EXPECT_EQ(mysql_fault(1300), SqlFault::Value);
+  EXPECT_TRUE(has_foreign({"", "a", "\xff"}));
+  EXPECT_FALSE(has_foreign({"", "joe's"}));
   EXPECT_EQ(pgsql_fault("42703"), SqlFault::Query);
   EXPECT_EQ(pgsql_fault("22P02"), SqlFault::Query);
   EXPECT_EQ(pgsql_fault("22021"), SqlFault::Value);

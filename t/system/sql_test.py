@@ -5,7 +5,7 @@ import functools, os, sqlite3, sys, threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import daemon, databases, dovecot, stub, tap, world
-from clients import Imap, Pop3, Sieve, Smtp
+from clients import Imap, Pop3, Sieve, Smtp, b64
 from daemon import PASSWORD
 from tap import Skip, contains, expect, test, until
 
@@ -265,6 +265,16 @@ def names_that_are_no_names(kind):
     contains(imap("o'brien@b21." + kind.driver), "OK")
     expect(seen[-1][0] == "brien", seen[-1])
     contains(imap("joe@b21." + kind.driver), "OK")
+
+
+@each
+def names_that_are_no_text(kind):
+    """They are nobody's, whatever the database thinks of the bytes."""
+    for name in (b"\xff\xfe", b"\xbf' OR 1=1 -- ", b"joe\xc3", b"\xf0\x9f\x97\x9d"):
+        client = Imap(proxy.imap)
+        answer = client.command("AUTHENTICATE PLAIN " + b64(b"\0" + name + b"@b21." + kind.driver.encode() + b"\0pw"))[1]
+        contains(answer, "NO [AUTHENTICATIONFAILED]")
+        client.close()
 
 
 def unavailable(kind, name, *parts):
