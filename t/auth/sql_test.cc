@@ -1,7 +1,12 @@
 // SQL: look-ups in real SQLite files, and failover among hosts; texts are in sql_text_test.cc.
 #include <gtest/gtest.h>
 
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "auth/db_sql_plan.h"
+#include "auth/deadline.h"
 #include "auth/fake_variables.h"
 #include "auth/temp_dir.h"
 #include "config.h"
@@ -178,6 +183,24 @@ TEST_F(Sqlite, TableRemovedAndBack) {
   EXPECT_EQ(ask(*db, "joe").substr(0, 7), "broken:");
   run("ALTER TABLE away RENAME TO users");
   EXPECT_EQ(ask(*db, "joe").substr(0, 7), "{PLAIN}");
+}
+
+TEST(Deadline, EndsTheConnectionThatSomebodyWaitsFor) {
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+  char byte;
+  {
+    const Deadline deadline(ends[0], std::chrono::seconds(1));
+    EXPECT_FALSE(deadline.passed());
+    ssize_t got = 0;
+    while ((got = ::recv(ends[0], &byte, 1, 0)) < 0 && errno == EINTR) {
+    }
+    EXPECT_EQ(got, 0);
+    EXPECT_TRUE(deadline.passed());
+  }
+  EXPECT_FALSE(Deadline(-1, std::chrono::seconds(1)).passed()) << "a new one";
+  ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 // Hosts that say what the test wants; `log` has what was asked of them.

@@ -5,7 +5,7 @@ import functools, os, sqlite3, sys, threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import daemon, databases, dovecot, stub, tap, world
-from clients import Imap, Pop3, Sieve, Smtp, b64
+from clients import Imap, Lmtp, Pop3, Sieve, Smtp, b64
 from daemon import PASSWORD
 from tap import Skip, contains, expect, test, until
 
@@ -147,7 +147,7 @@ def set_up():
     _, uid, gid = dovecot.owner()
     teller = world.write("teller", TELLER, 0o755)
     proxy = daemon.Postern("proxy", passdb=tuple(passdb), userdb=tuple(kind.userdb() for kind in kinds.values()), auth_username_chars="",
-                           auth_internal_failure_delay=0, auth_proxy_self=[HERE], protocols=["imap", "pop3", "submission", "sieve"], first_valid_uid=1,
+                           auth_internal_failure_delay=0, auth_proxy_self=[HERE], protocols=["imap", "pop3", "submission", "sieve", "lmtp"], first_valid_uid=1,
                            mail_uid=str(uid), mail_gid=str(gid), service={"imap": {"executable": teller}}).start()
     return None
 
@@ -375,8 +375,11 @@ def a_host_that_hangs(kind):
             server.go_on()
 
 
-TEMPORARY = {"imap": (lambda user: imap(user), "NO [UNAVAILABLE]"), "pop3": (lambda user: Pop3(proxy.pop3).login(user), "-ERR [SYS/TEMP]"),
-             "submission": (lambda user: greeted().login(user), "454"), "sieve": (lambda user: Sieve(proxy.sieve).login(user), "NO (TRYLATER)")}
+TEMPORARY = {"imap": (lambda user: imap(user), "NO [UNAVAILABLE]"),
+             "pop3": (lambda user: Pop3(proxy.pop3).login(user), "-ERR [SYS/TEMP]"),
+             "submission": (lambda user: greeted().login(user), "454"),
+             "sieve": (lambda user: Sieve(proxy.sieve).login(user), "NO (TRYLATER)"),
+             "lmtp": (lambda user: Lmtp(proxy.lmtp).login(user), "451 4.3.0")}
 
 
 def greeted():
