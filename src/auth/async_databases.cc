@@ -2,6 +2,8 @@
 
 #include <span>
 
+#include "auth/db_http.h"
+#include "auth/db_redis.h"
 #include "config.h"
 
 namespace postern {
@@ -13,7 +15,15 @@ struct AsyncDriver {
   Result<std::unique_ptr<AsyncDatabase>> (*open)(const DatabaseSettings& settings, DbKind kind, const AsyncWorld& world);
 };
 
-const std::vector<AsyncDriver> kAsyncDrivers{};
+constexpr AsyncDriver kAsyncDrivers[] = {
+#ifdef HAVE_HIREDIS
+    {"redis", open_redis},
+#endif
+#ifdef HAVE_CURL
+    {"http", open_http},
+#endif
+    {"", nullptr},  // so that there is a row
+};
 
 Status open_list(const std::vector<DatabaseSettings>& blocks, DbKind kind, const AsyncWorld& world, PassdbList& list) {
   for (const auto& database : list.databases) {

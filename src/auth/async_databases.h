@@ -8,10 +8,12 @@
 namespace postern {
 
 class HttpClient;
+class Resolver;
 
 // What such databases work with; outlives them.
 struct AsyncWorld {
   Loop& loop;
+  Resolver& resolver;
   HttpClient* http;  // null: built without libcurl
 };
 

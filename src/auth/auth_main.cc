@@ -1,5 +1,7 @@
 // postern-auth: who is this user, and where does he belong.
+#include "auth/admin_desk.h"
 #include "auth/async_databases.h"
+#include "auth/policy_client.h"
 #include "auth/service.h"
 #include "base/log.h"
 #include "config.h"
@@ -16,11 +18,12 @@ constexpr JailSpec kAuthJail{};
 class AuthMain {
  public:
   AuthMain(RoleProcess& role, AuthService& service, WorkerPool& workers, MailStarts& mail_starts)
-      : role_(role), service_(service), workers_(workers), mail_starts_(mail_starts) {}
+      : role_(role), service_(service), workers_(workers), mail_starts_(mail_starts), admin_(role.loop(), service) {}
 
   void on(const PeerOpened& opened, std::span<Fd> descriptors) {
     if (descriptors.size() != 1) return;
     if (opened.peer == Role::Login) service_.add_login(std::move(descriptors[0]), opened.pid);
+    if (opened.peer == Role::State) admin_.open(std::move(descriptors[0]));
     if (opened.peer == Role::AuthWorker) workers_.add_worker(std::move(descriptors[0]), opened.pid);
   }
   void on(const MailStarted& started, std::span<Fd> descriptors) {
@@ -47,6 +50,7 @@ class AuthMain {
   AuthService& service_;
   WorkerPool& workers_;
   MailStarts& mail_starts_;
+  AdminDesk admin_;
   bool draining_ = false;
 };
 
@@ -60,9 +64,9 @@ int auth_main(int argc, char** argv) {
   Resolver resolver(role.loop());
 #ifdef HAVE_CURL
   HttpClient http(role.loop());
-  const AsyncWorld world{role.loop(), &http};
+  const AsyncWorld world{role.loop(), resolver, &http};
 #else
-  const AsyncWorld world{role.loop(), nullptr};
+  const AsyncWorld world{role.loop(), resolver, nullptr};
 #endif
   if (const Status opened = open_async_databases(role.boot().configuration, world, *settings); !opened) fatal(kExitConfig, opened.error());
   AuthMain* main = nullptr;
@@ -71,6 +75,10 @@ int auth_main(int argc, char** argv) {
   AuthService service(role.loop(), clock, workers, resolver, std::move(*settings), [&] { main->idle(); });
   MailStarts mail_starts([&](const StartMail& what, std::vector<Fd> descriptors) { role.control().send(what, std::move(descriptors)); });
   service.order_mail_from(mail_starts);
+#ifdef HAVE_CURL
+  PolicyClient policy(http, service.policy());
+  service.ask_policy_of(policy);
+#endif
   AuthMain handler(role, service, workers, mail_starts);
   main = &handler;
   role.open_control(

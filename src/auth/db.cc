@@ -3,11 +3,16 @@
 #include <algorithm>
 #include <span>
 
+#include "auth/db_ldap_plan.h"
+#include "auth/db_pam_plan.h"
+#include "auth/db_http_plan.h"
 #include "auth/db_passwd.h"
 #include "auth/db_passwd_file.h"
+#include "auth/db_redis_plan.h"
 #include "auth/db_sql_plan.h"
 #include "auth/db_static.h"
 #include "base/text.h"
+#include "config.h"
 
 namespace postern {
 
@@ -17,6 +22,16 @@ constexpr Driver kPassdbDrivers[] = {
     {"static", describe_static, open_static},
     {"passwd-file", describe_passwd_file, open_passwd_file},
     {"sql", describe_sql, nullptr},
+    {"ldap", describe_ldap, nullptr},
+    {"pam", describe_pam, nullptr},
+    {"passwd", describe_passwd, nullptr},
+    {"shadow", describe_passwd, nullptr},
+#ifdef HAVE_HIREDIS
+    {"redis", describe_redis, nullptr},
+#endif
+#ifdef HAVE_CURL
+    {"http", describe_http, nullptr},
+#endif
 };
 
 Result<DriverTraits> describe_prefetch(const DatabaseSettings& settings, DbKind) {
@@ -31,6 +46,10 @@ constexpr Driver kUserdbDrivers[] = {
     {"passwd-file", describe_passwd_file, open_passwd_file},
     {"passwd", describe_passwd, nullptr},
     {"sql", describe_sql, nullptr},
+    {"ldap", describe_ldap, nullptr},
+#ifdef HAVE_HIREDIS
+    {"redis", describe_redis, nullptr},
+#endif
     {"prefetch", describe_prefetch, nullptr},
 };
 

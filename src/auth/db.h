@@ -70,6 +70,8 @@ class Database {
   // Gives `each` every user's name, in no order. Never throws; may block as lookup() may. The Error: this database cannot,
   // or failed, perhaps after some names.
   virtual Status iterate(const std::function<void(std::string_view user)>& each);
+  // Its process should make room for a new one: libraries that leak (AUTH-21).
+  virtual bool worn_out() const { return false; }
 };
 
 // A database that answers later: it waits for a socket in auth's loop.

@@ -10,6 +10,7 @@ namespace postern {
 namespace {
 
 volatile sig_atomic_t watched = -1, rang = 0;
+struct sigaction former;
 
 void ring(int) {
   const int kept = errno;
@@ -31,13 +32,15 @@ Deadline::Deadline(int socket, std::chrono::seconds limit) {
   if (socket < 0) return;
   struct sigaction action {};
   action.sa_handler = ring;
-  ::sigaction(SIGALRM, &action, nullptr);
+  ::sigaction(SIGALRM, &action, &former);
   set_timer(limit.count());
 }
 
 Deadline::~Deadline() {
-  if (watched >= 0) set_timer(0);
+  if (watched < 0) return;
+  set_timer(0);
   watched = -1;
+  ::sigaction(SIGALRM, &former, nullptr);
 }
 
 bool Deadline::passed() const { return rang != 0; }

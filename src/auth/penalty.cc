@@ -44,13 +44,24 @@ Milliseconds Penalty::delay(const IpAddress& ip, Instant now) const {
   return std::max(delay_of(key_of(ip), now), delay_of(wide_key_of(ip), now));
 }
 
-void Penalty::failed(const IpAddress& ip, uint64_t attempt, Instant now) {
-  if (ip.is_none()) return;
+std::string Penalty::key(const IpAddress& ip, Instant now) const {
+  const bool wide = ip.family() == IpAddress::Family::V6 && delay_of(wide_key_of(ip), now).count() > 0;
+  return wide ? wide_key_of(ip) : key_of(ip);
+}
+
+Instant Penalty::ends_at(const IpAddress& ip, Instant now) const {
+  const auto found = records_.find(key(ip, now));
+  return found == records_.end() || delay(ip, now).count() == 0 ? now : found->second.last + kDecay;
+}
+
+bool Penalty::failed(const IpAddress& ip, uint64_t attempt, Instant now) {
+  if (ip.is_none()) return false;
   forget_old(now);
   Record& record = touch(key_of(ip), now);
-  if (attempt != 0 && seen_before(record.attempts, attempt, kAttempts)) return;
+  if (attempt != 0 && seen_before(record.attempts, attempt, kAttempts)) return false;
   raise(record, now);
   if (ip.family() == IpAddress::Family::V6) widen(ip, now);
+  return true;
 }
 
 void Penalty::widen(const IpAddress& ip, Instant now) {

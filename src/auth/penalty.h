@@ -23,8 +23,14 @@ class Penalty {
   Milliseconds delay(const IpAddress& ip, Instant now) const;
   // `attempt` is a mark of user and password: the same one among the last 10 of this address is not counted again, so
   // that one badly set up program does not slow down all others behind its address. 0: not known, always counts.
-  void failed(const IpAddress& ip, uint64_t attempt, Instant now);
+  // Whether it was counted.
+  bool failed(const IpAddress& ip, uint64_t attempt, Instant now);
   void succeeded(const IpAddress& ip);
+
+  // The address or network that `ip` is punished with, as bytes: those with the same one are one in this.
+  std::string key(const IpAddress& ip, Instant now) const;
+  // When its delay is over if nothing fails until then; `now` when it has none.
+  Instant ends_at(const IpAddress& ip, Instant now) const;
 
   size_t size() const { return records_.size(); }
 

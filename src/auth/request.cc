@@ -18,13 +18,13 @@ constexpr std::string_view kIllegalInPassword("\x01\t\r\n", 4);
 
 }  // namespace
 
-AuthRequest::AuthRequest(AuthSettings& settings, const World& world, AuthStart start)
-    : settings_(settings), world_(world), start_(std::move(start)) {
+AuthRequest::AuthRequest(AuthSettings& settings, const World& world, AuthStart start, Purpose purpose)
+    : settings_(settings), world_(world), start_(std::move(start)), purpose_(purpose) {
   for (const auto& [name, value] : start_.subject.forward) fields_.set("forward_" + name, value);
 }
 
-AuthRequest::AuthRequest(AuthSettings& settings, const World& world, UserLookup lookup)
-    : AuthRequest(settings, world, AuthStart{lookup.id, {}, {}, std::move(lookup.subject)}) {
+AuthRequest::AuthRequest(AuthSettings& settings, const World& world, UserLookup lookup, Purpose purpose)
+    : AuthRequest(settings, world, AuthStart{lookup.id, {}, {}, std::move(lookup.subject)}, purpose) {
   lookup_ = std::move(lookup);
 }
 
@@ -32,7 +32,7 @@ AuthRequest::~AuthRequest() = default;
 
 AuthStep AuthRequest::begin() {
   if (lookup_) return begin_walk({}, lookup_->user);
-  offered_ = settings_.mechanism(start_.mechanism);
+  offered_ = purpose_ == Purpose::Login ? settings_.mechanism(start_.mechanism) : find_mechanism(start_.mechanism);
   if (offered_ == nullptr) return refuse(AuthResult::BadMechanism, ReplyTime::Kind::Now);
   mechanism_ = make_server_mechanism(*offered_);
   auto initial = std::exchange(start_.initial, std::nullopt);
@@ -78,6 +78,12 @@ AuthStep AuthRequest::begin_walk(const std::string& authzid, const std::string& 
     return settle(PassResult::UnknownUser);
   }
   if (lookup_ && lookup_->local_only) return settle(PassResult::UnknownUser);
+  if (!asks_policy()) return walk_from_start();
+  policy_hash_ = settings_.policy.hash(login_user_.empty() ? user_ : login_user_, password_.reveal());
+  return settings_.policy.before_auth() ? ask_policy(Waiting::PolicyBefore) : walk_from_start();
+}
+
+AuthStep AuthRequest::walk_from_start() {
   const bool master = !login_user_.empty();
   list_ = master ? &settings_.masters : &settings_.users;
   walk_.emplace(list_->rules, ChainState{}, master);

@@ -42,8 +42,11 @@ struct Finished {
   AuthReply reply;
   ReplyTime when;
   std::optional<StartMail> mail{};
+  FieldList userdb{};  // Purpose::TestAll: what the userdbs know
 };
-using AuthStep = std::variant<AskResponse, AskLookup, AskAsync, AskVerify, AskAddresses, Finished>;
+struct AskPolicy { std::string body; };                           // then take_policy()
+struct Tarpit { Milliseconds time; };                             // then tarpit_over()
+using AuthStep = std::variant<AskResponse, AskLookup, AskAsync, AskPolicy, Tarpit, AskVerify, AskAddresses, Finished>;
 
 class AuthRequest final : public Variables {
  public:
@@ -53,9 +56,12 @@ class AuthRequest final : public Variables {
     std::function<uint64_t(uint64_t)> random_below;
     std::function<bool(const std::string& user)> may_warn{};  // of what is odd in his fields; none: never
   };
+  // Tests change nothing and tell nobody: no policy server, no mail program, any mechanism. Test ends with the passdbs, TestAll
+  // asks the userdbs as well.
+  enum class Purpose : uint8_t { Login, Test, TestAll };
   // `settings` and `world` outlive the request. The settings change in Passdb::cost_sample only.
-  AuthRequest(AuthSettings& settings, const World& world, AuthStart start);
-  AuthRequest(AuthSettings& settings, const World& world, UserLookup lookup);
+  AuthRequest(AuthSettings& settings, const World& world, AuthStart start, Purpose purpose = Purpose::Login);
+  AuthRequest(AuthSettings& settings, const World& world, UserLookup lookup, Purpose purpose = Purpose::Login);
   ~AuthRequest() override;
 
   AuthStep begin();
@@ -64,8 +70,14 @@ class AuthRequest final : public Variables {
   AuthStep take_row(DbRow row);
   AuthStep take_verdict(const WorkerVerdict& verdict);
   AuthStep take_addresses(const Result<std::vector<IpAddress>>& addresses);
+  AuthStep take_policy(const PolicyAnswer& answer);
+  AuthStep tarpit_over();
+  // What a policy server is told of its end; empty: nothing.
+  std::string policy_report(const AuthReply& reply) const;
   // Ends it from outside (time-out, shutdown): a temporary failure.
   Finished give_up(std::string_view why);
+  // Too many of his address wait already: a temporary failure.
+  Finished turn_away() { return refuse(AuthResult::Unavailable, ReplyTime::Kind::Now); }
   // The master could not start the user's mail program.
   Finished mail_failed(const MailStarted& failed);
 
@@ -76,7 +88,7 @@ class AuthRequest final : public Variables {
   uint64_t attempt_mark() const;
 
  private:
-  enum class Waiting : uint8_t { Nothing, Row, Verdict, DummyVerdict, Addresses, LastWord, RefusalHeard, UserRow };
+  enum class Waiting : uint8_t { Nothing, Row, Verdict, DummyVerdict, Addresses, LastWord, RefusalHeard, UserRow, PolicyBefore, PolicyAfter, Tarpit };
 
   // mechanism and names
   AuthStep take_sasl(SaslStep step);
@@ -89,7 +101,13 @@ class AuthRequest final : public Variables {
   AuthStep begin_walk(const std::string& authzid, const std::string& authcid);
   std::optional<std::string> set_names(const std::string& authzid, const std::string& authcid);
   std::optional<std::string> set_master_names(std::string_view login, std::string_view master);
+  // policy (request_policy.cc)
+  bool asks_policy() const { return settings_.policy.enabled() && !lookup_ && purpose_ == Purpose::Login; }
+  PolicyFacts policy_facts() const;
+  AuthStep ask_policy(Waiting waiting);
+  AuthStep refuse_by_policy(const PolicyAnswer& answer);
   // chain
+  AuthStep walk_from_start();
   AuthStep walk_on();
   AuthStep chain_over();
   AuthStep master_over(PassResult verdict);
@@ -116,6 +134,7 @@ class AuthRequest final : public Variables {
   AuthStep settle(PassResult verdict);
   AuthStep settle_lookup(PassResult verdict);
   AuthStep succeed();
+  AuthStep finish_success();
   AuthStep fail(PassResult verdict);
   AuthStep fail_now(PassResult verdict);
   AuthStep resolve_destination();
@@ -152,6 +171,7 @@ class AuthRequest final : public Variables {
   AuthSettings& settings_;
   const World& world_;
   AuthStart start_;
+  Purpose purpose_;
   std::optional<UserLookup> lookup_;  // nobody logs in: `start_` has id and subject only
   const MechanismInfo* offered_ = nullptr;
   std::unique_ptr<ServerMechanism> mechanism_;
@@ -174,6 +194,8 @@ class AuthRequest final : public Variables {
   bool compared_slow_ = false;
   Passdb* sample_ = nullptr;      // a database with a cost sample that was asked
   bool nodelay_ = false;          // of a user whose fields were rolled back
+  std::string policy_hash_;
+  bool policy_reject_ = false;
   std::string refusal_reason_, refusal_code_;  // of a user whose password was right
 };
 

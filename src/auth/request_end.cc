@@ -61,7 +61,7 @@ AuthStep AuthRequest::settle(PassResult verdict) {
 AuthStep AuthRequest::settle_lookup(PassResult verdict) {
   if (verdict == PassResult::Ok) return succeed();
   if (verdict == PassResult::Internal) return refuse(AuthResult::Unavailable, ReplyTime::Kind::Now);
-  if (settings_.mail_program(start_.subject.service) == nullptr || user_.empty()) return refuse(AuthResult::Failed, ReplyTime::Kind::Now);
+  if (purpose_ != Purpose::Login || settings_.mail_program(start_.subject.service) == nullptr || user_.empty()) return refuse(AuthResult::Failed, ReplyTime::Kind::Now);
   Finished found;
   found.reply.id = start_.id;
   found.reply.result = AuthResult::Ok;
@@ -99,6 +99,10 @@ AuthStep AuthRequest::take(SaslDisproven) {
 // --- success -----------------------------------------------------------------------
 
 AuthStep AuthRequest::succeed() {
+  return asks_policy() && settings_.policy.after_auth() ? ask_policy(Waiting::PolicyAfter) : finish_success();
+}
+
+AuthStep AuthRequest::finish_success() {
   return fields_.has("proxy") || fields_.has("proxy_maybe") ? resolve_destination() : accept({});
 }
 
@@ -166,7 +170,7 @@ AuthStep AuthRequest::accept(std::vector<IpAddress> addresses) {
   reply.reason = fields_.text("reason");
   reply.extra = visible_fields(fields_);
   if (fields_.has("proxy")) hand_destination(reply, std::move(addresses));
-  if (is_local()) return begin_local(std::move(out));
+  if (purpose_ == Purpose::Login ? is_local() : purpose_ == Purpose::TestAll) return begin_local(std::move(out));
   return out;
 }
 

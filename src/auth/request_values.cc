@@ -27,6 +27,7 @@ constexpr SubjectRow kSubjectValues[] = {
     {Variable::Session, [](const AuthSubject& s) { return s.session; }},
     {Variable::ClientId, [](const AuthSubject& s) { return s.client_id; }},
     {Variable::LocalName, [](const AuthSubject& s) { return s.local_name; }},
+    {Variable::LoginAttempt, [](const AuthSubject& s) { return std::to_string(s.attempt); }},
 };
 
 // Variables that are a name or a part of one: which name, which part.

@@ -1,4 +1,4 @@
-#include "auth/service.h"
+#include "auth/service_entry.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -16,37 +16,7 @@ namespace {
 constexpr Milliseconds kSlowLookup{500};  // AUC-20
 constexpr Milliseconds kWarnAgain{3600'000};  // DECISIONS 1: of one user's fields
 
-Milliseconds until(Instant due, Instant now) {
-  return due <= now ? Milliseconds(0) : std::chrono::ceil<Milliseconds>(due - now);
-}
-
 }  // namespace
-
-struct AuthService::Peer {
-  AuthService& service;
-  uint64_t serial;
-  uint32_t pid;
-  std::unique_ptr<Channel> channel{};
-  std::unordered_map<uint64_t, uint64_t> requests{};  // the peer's id -> our serial
-  bool gone = false;
-
-  void on(const AuthStart& message) { service.start(*this, message); }
-  void on(const UserLookup& message, std::span<Fd> descriptors) { service.look_up(*this, message, descriptors); }
-  void on(const AuthContinue& message) { service.resume(*this, message); }
-  void on(const AuthCancel& message) { service.cancel(*this, message); }
-};
-
-struct AuthService::Entry {
-  uint64_t serial = 0;
-  std::unique_ptr<AuthRequest> request;
-  Peer* peer = nullptr;
-  Fd message;                                                             // to be delivered
-  bool awaits_client = false;                                             // a challenge went out
-  std::variant<std::monostate, NotBegun, AuthChallenge, AuthReply> held;  // waits for its time
-  std::optional<StartMail> mail;                                          // goes to the master when the reply is due
-
-  bool replied() const { return std::holds_alternative<AuthReply>(held); }
-};
 
 AuthService::AuthService(Loop& loop, const Clock& clock, WorkerPool& workers, Resolver& resolver, AuthSettings settings,
                          std::function<void()> idle)
@@ -61,6 +31,7 @@ AuthService::AuthService(Loop& loop, const Clock& clock, WorkerPool& workers, Re
       world_{[this] { return clock_.wall_microseconds() / 1'000'000; },
              [this](uint64_t n) { return std::uniform_int_distribution<uint64_t>(0, n - 1)(random_); },
              [this](const std::string& user) { return warned_.says(user, clock_.now()); }},
+      attempts_(settings_.penalty_max_waiting),
       delays_(clock.now()),
       alive_(std::make_shared<bool>(true)) {}
 
@@ -89,7 +60,11 @@ void AuthService::on_packet(Peer& peer, std::string_view packet, std::span<Fd> d
 
 void AuthService::lost(Peer& peer, std::string_view) {
   if (std::exchange(peer.gone, true)) return;
-  for (const auto& [id, serial] : peer.requests) requests_.erase(serial);
+  for (const auto& [id, serial] : peer.requests) {
+    attempts_.forget(serial, clock_.now());
+    requests_.erase(serial);
+  }
+  schedule();
   loop_.defer([this, alive = alive_, serial = peer.serial] {
     if (!*alive) return;
     peers_.erase(serial);
@@ -135,26 +110,19 @@ void AuthService::look_up(Peer& peer, const UserLookup& message, std::span<Fd> d
   begin(*entry);
 }
 
+void AuthService::try_out(std::unique_ptr<AuthRequest> request, std::function<void(Finished)> done) {
+  const uint64_t serial = ++next_serial_;
+  Entry& entry = requests_[serial];
+  entry.serial = serial;
+  entry.request = std::move(request);
+  entry.tried = std::move(done);
+  begin(entry);
+}
+
 void AuthService::begin(Entry& entry) {
   const uint64_t serial = entry.serial;
   begin_in_time(serial);
   if (requests_.contains(serial)) watch_timeout(serial);
-}
-
-bool AuthService::counts(const Entry& entry) const {
-  const AuthSubject& subject = entry.request->subject();
-  return settings_.penalty && !subject.no_penalty && !subject.remote.ip.is_none();
-}
-
-// Before anything is looked at, so that the wait tells nothing (AUTH-41).
-void AuthService::begin_in_time(uint64_t serial) {
-  Entry& entry = *find(serial);
-  const Instant now = clock_.now();
-  const Milliseconds wait = counts(entry) ? penalty_.delay(entry.request->subject().remote.ip, now) : Milliseconds(0);
-  entry.held = NotBegun{};
-  if (wait.count() == 0) return send_held(serial);
-  delays_.add(serial, now + wait);
-  schedule();
 }
 
 void AuthService::resume(Peer& peer, const AuthContinue& message) {
@@ -178,15 +146,10 @@ AuthService::Entry* AuthService::find(uint64_t serial) {
 void AuthService::forget(uint64_t serial) {
   Entry* entry = find(serial);
   if (entry == nullptr) return;
-  entry->peer->requests.erase(entry->request->id());
+  if (entry->peer != nullptr) entry->peer->requests.erase(entry->request->id());
   requests_.erase(serial);
-}
-
-template <class Next>
-void AuthService::go_on(uint64_t serial, Next&& next) {
-  Entry* entry = find(serial);
-  if (entry == nullptr || entry->replied()) return;
-  perform(serial, next(*entry->request));
+  attempts_.forget(serial, clock_.now());
+  schedule();
 }
 
 void AuthService::perform(uint64_t serial, AuthStep step) {
@@ -195,6 +158,8 @@ void AuthService::perform(uint64_t serial, AuthStep step) {
 
 void AuthService::ask(uint64_t serial, AskResponse& step) {
   Entry& entry = *find(serial);
+  // What would be one more message to a client tells a trial nothing.
+  if (entry.peer == nullptr) return perform(serial, entry.request->respond(SecretString()));
   entry.held = AuthChallenge{entry.request->id(), std::move(step.challenge)};
   send_in_time(serial, step.when);
 }
@@ -209,6 +174,20 @@ void AuthService::ask(uint64_t serial, AskAsync& step) {
   step.database->lookup(*find(serial)->request, step.password, [this, alive = alive_, serial](DbRow row) {
     if (*alive) go_on(serial, [&](AuthRequest& r) { return r.take_row(std::move(row)); });
   });
+}
+
+void AuthService::ask(uint64_t serial, AskPolicy& step) {
+  const auto done = [this, alive = alive_, serial](const PolicyAnswer& answer) {
+    if (*alive) go_on(serial, [&](AuthRequest& r) { return r.take_policy(answer); });
+  };
+  if (policy_server_ != nullptr) return policy_server_->ask(PolicyCommand::Allow, std::move(step.body), done);
+  loop_.defer([done] { done({.failed = true, .message = "built without HTTP"}); });
+}
+
+void AuthService::ask(uint64_t serial, Tarpit& step) {
+  find(serial)->held = InTarpit{};
+  delays_.add(serial, clock_.now() + step.time);
+  schedule();
 }
 
 void AuthService::ask(uint64_t serial, AskVerify& step) {
@@ -229,7 +208,13 @@ void AuthService::ask(uint64_t serial, AskAddresses& step) {
 
 void AuthService::ask(uint64_t serial, Finished& step) {
   Entry& entry = *find(serial);
-  if (step.reply.result == AuthResult::Ok && counts(entry)) penalty_.succeeded(entry.request->subject().remote.ip);
+  if (entry.peer == nullptr) {
+    const auto done = std::move(entry.tried);
+    forget(serial);
+    return done(std::move(step));
+  }
+  if (std::string report = entry.request->policy_report(step.reply); !report.empty() && policy_server_ != nullptr)
+    policy_server_->ask(PolicyCommand::Report, std::move(report), nullptr);
   entry.held = std::move(step.reply);
   entry.mail = std::move(step.mail);
   send_in_time(serial, step.when);
@@ -245,6 +230,11 @@ void AuthService::send_now(uint64_t, Entry&, std::monostate) {}
 void AuthService::send_now(uint64_t serial, Entry& entry, NotBegun) {
   entry.held = std::monostate{};
   perform(serial, entry.request->begin());
+}
+
+void AuthService::send_now(uint64_t serial, Entry& entry, InTarpit) {
+  entry.held = std::monostate{};
+  perform(serial, entry.request->tarpit_over());
 }
 
 void AuthService::send_now(uint64_t, Entry& entry, AuthChallenge& challenge) {
@@ -289,62 +279,13 @@ void AuthService::finish_all() {
   for (const auto& [serial, entry] : requests_) all.push_back(serial);
   for (const uint64_t serial : all) {
     Entry& entry = *find(serial);
+    if (entry.peer == nullptr) {
+      perform(serial, entry.request->give_up("Authentication server is shutting down"));
+      continue;
+    }
     if (!entry.replied()) entry.held = entry.request->give_up("Authentication server is shutting down").reply;
     send_held(serial);
   }
-}
-
-// --- time ------------------------------------------------------------------------------
-
-void AuthService::send_in_time(uint64_t serial, const ReplyTime& when) {
-  const Instant now = clock_.now();
-  if (when.kind == ReplyTime::Kind::Now) return send_held(serial);
-  if (when.kind == ReplyTime::Kind::AfterFailure) {
-    if (const Entry& entry = *find(serial); counts(entry))
-      penalty_.failed(entry.request->subject().remote.ip, entry.request->attempt_mark(), now);
-    if (settings_.failure_delay.count() == 0) return send_held(serial);
-    delays_.add_batched(serial, now + settings_.failure_delay);
-  } else if (when.kind == ReplyTime::Kind::AfterInternalFailure) {
-    const Milliseconds delay = settings_.internal_failure_delay;
-    if (delay.count() == 0) return send_held(serial);
-    const auto extra = static_cast<int64_t>(world_.random_below(static_cast<uint64_t>(delay.count() / 2) + 1));
-    delays_.add(serial, now + delay + Milliseconds(extra));
-  } else {
-    // The second that is named has to be over: early is wrong for a user who is being moved, late is not.
-    const auto wall = static_cast<int64_t>(clock_.wall_microseconds() / 1000);
-    delays_.add(serial, now + Milliseconds(std::max<int64_t>(0, (static_cast<int64_t>(when.until) + 1) * 1000 - wall)));
-  }
-  schedule();
-}
-
-void AuthService::schedule() {
-  const auto next = delays_.next();
-  if (!next) return delay_timer_.stop();
-  delay_timer_.start(loop_, until(*next, clock_.now()), [](void* self) { static_cast<AuthService*>(self)->release_due(); }, this);
-}
-
-void AuthService::release_due() {
-  for (const uint64_t serial : delays_.take_due(clock_.now(), world_.random_below)) send_held(serial);
-  schedule();
-}
-
-void AuthService::watch_timeout(uint64_t serial) {
-  timeouts_.emplace_back(clock_.now() + settings_.request_timeout, serial);
-  while (!timeouts_.empty() && !requests_.contains(timeouts_.front().second)) timeouts_.pop_front();
-  if (!timeout_timer_.running() && !timeouts_.empty())
-    timeout_timer_.start(loop_, until(timeouts_.front().first, clock_.now()),
-                         [](void* self) { static_cast<AuthService*>(self)->check_timeouts(); }, this);
-}
-
-void AuthService::check_timeouts() {
-  while (!timeouts_.empty() && timeouts_.front().first <= clock_.now()) {
-    const uint64_t serial = timeouts_.front().second;
-    timeouts_.pop_front();
-    go_on(serial, [](AuthRequest& r) -> AuthStep { return r.give_up("Request timed out"); });
-  }
-  if (timeouts_.empty()) return;
-  timeout_timer_.start(loop_, until(timeouts_.front().first, clock_.now()),
-                       [](void* self) { static_cast<AuthService*>(self)->check_timeouts(); }, this);
 }
 
 }  // namespace postern

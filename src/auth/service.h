@@ -9,9 +9,9 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "auth/attempts.h"
 #include "auth/delay_line.h"
 #include "auth/mail_starts.h"
-#include "auth/penalty.h"
 #include "auth/request.h"
 #include "auth/workers.h"
 #include "base/clock.h"
@@ -39,8 +39,15 @@ class AuthService {
 
   // Where mail programs are ordered; without it there are no local logins. Outlives the service.
   void order_mail_from(MailStarts& starts) { mail_starts_ = &starts; }
+  // Who brings questions to the policy server; needed when there is one. Outlives the service.
+  void ask_policy_of(PolicyServer& server) { policy_server_ = &server; }
+  const PolicyRules& policy() const { return settings_.policy; }
   // A socket to a login process; AuthHello goes out at once.
   void add_login(Fd socket, uint32_t pid);
+  // Runs a request that no client sent. `done` is called once, perhaps before this returns; there are no delays.
+  void try_out(std::unique_ptr<AuthRequest> request, std::function<void(Finished)> done);
+  AuthSettings& settings() { return settings_; }
+  const AuthRequest::World& world() const { return world_; }
   // Waiting replies leave now, requests under way end as temporary failures (AUTH-40).
   void finish_all();
   size_t peers() const { return peers_.size(); }
@@ -50,6 +57,7 @@ class AuthService {
   struct Peer;
   struct Entry;
   struct NotBegun {};
+  struct InTarpit {};
 
   void on_packet(Peer& peer, std::string_view packet, std::span<Fd> descriptors);
   void lost(Peer& peer, std::string_view why);
@@ -59,6 +67,8 @@ class AuthService {
   void begin(Entry& entry);
   void begin_in_time(uint64_t serial);
   bool counts(const Entry& entry) const;
+  void turn_away(uint64_t serial, Entry& entry);
+  bool has_turn(uint64_t serial, Entry& entry, const ReplyTime& when);
   void resume(Peer& peer, const AuthContinue& message);
   void cancel(Peer& peer, const AuthCancel& message);
   void forget(uint64_t serial);
@@ -67,12 +77,15 @@ class AuthService {
   void ask(uint64_t serial, AskResponse& step);
   void ask(uint64_t serial, AskLookup& step);
   void ask(uint64_t serial, AskAsync& step);
+  void ask(uint64_t serial, AskPolicy& step);
+  void ask(uint64_t serial, Tarpit& step);
   void ask(uint64_t serial, AskVerify& step);
   void ask(uint64_t serial, AskAddresses& step);
   void ask(uint64_t serial, Finished& step);
   void send_held(uint64_t serial);
   void send_now(uint64_t serial, Entry& entry, std::monostate);
   void send_now(uint64_t serial, Entry& entry, NotBegun);
+  void send_now(uint64_t serial, Entry& entry, InTarpit);
   void send_now(uint64_t serial, Entry& entry, AuthChallenge& challenge);
   void send_now(uint64_t serial, Entry& entry, AuthReply& reply);
   void start_mail(uint64_t serial, Entry& entry, AuthReply due);
@@ -85,6 +98,7 @@ class AuthService {
   void send_in_time(uint64_t serial, const ReplyTime& when);
   void schedule();
   void release_due();
+  void give_turns();
   void watch_timeout(uint64_t serial);
   void check_timeouts();
 
@@ -95,15 +109,16 @@ class AuthService {
   AuthSettings settings_;
   std::function<void()> idle_;
   MailStarts* mail_starts_ = nullptr;
+  PolicyServer* policy_server_ = nullptr;
   std::mt19937_64 random_;
   Rarely warned_;  // users whose fields are odd
   AuthRequest::World world_;
   std::unordered_map<uint64_t, std::unique_ptr<Peer>> peers_;
   std::unordered_map<uint64_t, Entry> requests_;
   uint64_t next_serial_ = 0;
-  Penalty penalty_;
+  Attempts attempts_;
   DelayLine delays_;
-  Timer delay_timer_;
+  Timer delay_timer_, turn_timer_;
   std::deque<std::pair<Instant, uint64_t>> timeouts_;  // in order: the time is the same for all
   Timer timeout_timer_;
   std::shared_ptr<bool> alive_;

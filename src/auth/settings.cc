@@ -93,6 +93,11 @@ std::vector<std::string> fill(const Configuration& c, AuthSettings& out) {
     out.names = std::move(*names);
   else
     errors.push_back(names.error());
+  auto policy = PolicyRules::compile(s);
+  if (policy)
+    out.policy = std::move(*policy);
+  else
+    errors.push_back(policy.error());
   add_databases(c.passdbs, DbKind::Passdb, s, out, errors);
   add_databases(c.userdbs, DbKind::Userdb, s, out, errors);
   for (const ServiceSettings& service : c.services)
@@ -133,6 +138,7 @@ Result<AuthSettings> AuthSettings::compile(const Configuration& c) {
   out.max_workers = static_cast<uint32_t>(s.number(Key::auth_worker_max_count));
   out.verbose_passwords = s.text(Key::auth_verbose_passwords);
   out.penalty = s.flag(Key::auth_penalty);
+  out.penalty_max_waiting = static_cast<size_t>(s.number(Key::auth_penalty_max_waiting));
   out.debug = s.flag(Key::auth_debug);
   out.verbose = s.flag(Key::auth_verbose) || out.debug;
   return out;

@@ -9,6 +9,7 @@
 
 #include "auth/chain.h"
 #include "auth/db.h"
+#include "auth/policy.h"
 #include "auth/username.h"
 #include "base/address.h"
 #include "conf/settings.h"
@@ -52,6 +53,7 @@ struct MailProgram {
 struct AuthSettings {
   std::vector<const MechanismInfo*> mechanisms;
   UsernameRules names;
+  PolicyRules policy;
   PassdbList users, masters, userdbs;
   std::vector<MailProgram> mail_programs;
   std::string mail_uid, mail_gid;
@@ -61,6 +63,7 @@ struct AuthSettings {
   std::string verbose_passwords;  // auth_verbose_passwords
   bool verbose = false, debug = false;
   bool penalty = false;
+  size_t penalty_max_waiting = 0;
 
   // Blocks for the names in auth_proxy_self: at start only. The Error names block and setting.
   static Result<AuthSettings> compile(const Configuration& configuration);

@@ -50,6 +50,7 @@ constexpr VariableRow kVariables[] = {
     {Variable::AuthUsername, 0, "auth_username", ""},
     {Variable::AuthDomain, 0, "auth_domain", ""},
     {Variable::LocalName, 0, "local_name", ""},
+    {Variable::LoginAttempt, 0, "login_attempt", ""},
     {Variable::Sender, 0, "sender", ""},
     {Variable::Recipient, 0, "recipient", ""},
     {Variable::Home, 'h', "home", ""},

@@ -17,7 +17,7 @@ enum class Variable : uint8_t {
   User, Username, Domain, DomainFirst, DomainLast, Service, LocalIp, LocalPort, RemoteIp, RemotePort,
   RealLocalIp, RealLocalPort, RealRemoteIp, RealRemotePort, Pid, Mechanism, Password, Secured, Cert, Session,
   ClientId, LoginUser, LoginUsername, LoginDomain, MasterUser, OriginalUser, OriginalUsername, OriginalDomain,
-  AuthUser, AuthUsername, AuthDomain, LocalName,
+  AuthUser, AuthUsername, AuthDomain, LocalName, LoginAttempt,
   Sender, Recipient,  // of the envelope, local deliveries only
   Home,         // of the userdb, local logins only
   PassdbField,  // %{passdb:NAME}; has an argument

@@ -2,6 +2,12 @@
 
 #include "config.h"
 
+#ifdef HAVE_LDAP
+#include "auth/db_ldap.h"
+#endif
+#ifdef HAVE_PAM
+#include "auth/db_pam.h"
+#endif
 #include "auth/db_passwd.h"
 #ifdef HAVE_SOCI
 #include "auth/db_sql.h"
@@ -27,7 +33,18 @@ constexpr BlockingDriver kBlockingDrivers[] = {
 #else
     {"sql", not_built},
 #endif
+#ifdef HAVE_LDAP
+    {"ldap", open_ldap},
+#else
+    {"ldap", not_built},
+#endif
+#ifdef HAVE_PAM
+    {"pam", open_pam},
+#else
+    {"pam", not_built},
+#endif
     {"passwd", open_passwd},
+    {"shadow", open_passwd},
 };
 
 Result<std::unique_ptr<Database>> open_blocking(const DatabaseSettings& settings, DbKind kind) {
@@ -85,6 +102,7 @@ WorkerRow WorkerService::answer(const WorkerLookup& lookup) {
   if (row.password) out.password = std::move(*row.password);
   out.row = std::move(row.fields);
   out.check = row.check;
+  worn_out_ |= database != nullptr && database->worn_out();
   out.retires = retired();
   return out;
 }

@@ -33,13 +33,13 @@ class WorkerService {
   // The Error names the block.
   static Result<Databases> open_databases(const Configuration& configuration);
 
-  // `service_count` 0: no end; else the answer that reaches it says that this worker retires.
+  // `service_count` 0: no end; else the answer that reaches it, or wears a database out, says that this worker retires.
   WorkerService(Databases databases, uint64_t service_count)
       : databases_(std::move(databases)), service_count_(service_count) {}
 
   WorkerRow answer(const WorkerLookup& lookup);
   WorkerVerdict answer(const WorkerVerify& verify);
-  bool retired() const { return service_count_ > 0 && answered_ >= service_count_; }
+  bool retired() const { return worn_out_ || (service_count_ > 0 && answered_ >= service_count_); }
 
  private:
   Database* find(const WorkerLookup& lookup);
@@ -47,6 +47,7 @@ class WorkerService {
   Databases databases_;
   uint64_t service_count_;
   uint64_t answered_ = 0;
+  bool worn_out_ = false;  // a database wants a new process
 };
 
 }  // namespace postern

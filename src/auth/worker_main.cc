@@ -1,4 +1,6 @@
 // postern-auth-worker: database look-ups and password hashes that block, one at a time.
+#include <signal.h>
+
 #include "auth/worker.h"
 #include "base/log.h"
 #include "role/role.h"
@@ -69,7 +71,10 @@ int worker_main(int argc, char** argv) {
         if (!status) fatal(kExitSoftware, "bad message from the master: " + status.error());
       },
       [&] { worker.orphaned(); });
-  return role.run(1);
+  const int status = role.run(1);
+  // To the master the end of our socket is a reason to end us, which is what we are doing: libraries clean up after main().
+  ::signal(SIGTERM, SIG_IGN);
+  return status;
 }
 
 }  // namespace

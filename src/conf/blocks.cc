@@ -51,7 +51,7 @@ const BlockKey<UnixListener> kUnix[] = {
 };
 
 constexpr std::string_view kResults = "return-ok return return-fail continue continue-ok continue-fail";
-constexpr std::string_view kPassdbDrivers = "static passwd-file passwd sql ldap redis pam http oauth2";
+constexpr std::string_view kPassdbDrivers = "static passwd-file passwd shadow sql ldap redis pam http oauth2";
 constexpr std::string_view kUserdbDrivers = "static passwd-file passwd sql ldap redis prefetch";
 
 constexpr Row name_row = row("name", Text, "", any, "Name in log lines; empty: its number.");

@@ -22,12 +22,17 @@ constexpr DriverRow kDrivers[] = {
     {"static", "", false, "", true},
     {"passwd-file", "", false, "", false},
     {"passwd", "", false, "", false},
+    {"shadow", "", false, "", false},
     {"prefetch", "", false, "", false},
     {"pam", "", false, "", false},
     {"sql", "sql_", true, "driver connect password_query user_query iterate_query update_query default_pass_scheme", false},
-    {"ldap", "ldap_", true, "", false},
-    {"redis", "redis_", false, "", false},
-    {"http", "http_", false, "", false},
+    {"ldap", "ldap_", true,
+     "uris hosts dn dnpass tls tls_ca_cert_file tls_ca_cert_dir tls_cert_file tls_key_file tls_cipher_suite tls_require_cert base scope deref "
+     "pass_attrs pass_filter user_attrs user_filter iterate_attrs iterate_filter auth_bind auth_bind_userdn default_pass_scheme ldap_version "
+     "timeout debug_level blocking ldaprc_path sasl_bind sasl_mech sasl_realm sasl_authz_id",
+     false},
+    {"redis", "redis_", false, "uri key format default_pass_scheme connect_timeout timeout max_requests", false},
+    {"http", "http_", false, "url header timeout max_requests ca_file cert_file key_file", false},
     {"oauth2", "oauth2_", true, "", false},
 };
 

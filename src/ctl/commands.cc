@@ -8,6 +8,7 @@
 #include "base/address.h"
 #include "base/check.h"
 #include "base/text.h"
+#include "ctl/auth_commands.h"
 #include "ctl/table.h"
 
 namespace postern {
@@ -104,17 +105,27 @@ constexpr std::string_view kFilterHelp =
     "NETWORK is an address of clients or a network like 192.0.2.0/24; one at most.\n"
     "  -b, --backend ADDRESS   only sessions at this backend\n";
 
+constexpr std::string_view kClientHelp =
+    "Without PASSWORD it is asked for. Nothing is delayed, counted or reported to a policy server.\n"
+    "  -x NAME=VALUE           of the client: service, rip, lip\n";
+
 constexpr Command kCommands[] = {
     {"who", "[MASK | NETWORK]...", "1b:", "Show who is logged in.",
      "One line for each user and service: how many sessions, their processes and client addresses.\n"
      "  -1                      one line for each session\n",
-     false, false, who},
+     Words::AnyFilter, false, who},
     {"kick", "[MASK | NETWORK]...", "b:", "End sessions.",
      "Backends are left at once, clients are closed over login_proxy_max_disconnect_delay.\n"
      "Logins that are on their way to a backend when the kick comes end, too.\n",
-     true, false, kick},
-    {"proxy list", "[MASK | NETWORK]...", "b:", "Show proxied sessions and where they go.", "", false, true, proxy_list},
-    {"proxy kick", "[MASK | NETWORK]...", "b:", "End proxied sessions.", "As kick, but local sessions stay.\n", true, true, kick},
+     Words::Filter, false, kick},
+    {"proxy list", "[MASK | NETWORK]...", "b:", "Show proxied sessions and where they go.", "", Words::AnyFilter, true, proxy_list},
+    {"proxy kick", "[MASK | NETWORK]...", "b:", "End proxied sessions.", "As kick, but local sessions stay.\n", Words::Filter, true, kick},
+    {"auth test", "[-x NAME=VALUE]... USER [PASSWORD]", "x:", "Try a login at the password databases.", kClientHelp, Words::Login, false, try_login},
+    {"auth login", "[-x NAME=VALUE]... USER [PASSWORD]", "x:", "Try a login, user databases included.", kClientHelp, Words::Login, false, try_login},
+    {"auth lookup", "[-x NAME=VALUE]... USER", "x:", "Show what the password databases have about a user.", kClientHelp, Words::User, false,
+     look_up_user},
+    {"auth cache flush", "[MASK]...", "", "Forget cached answers.", "All of them, or those about users that match.\n", Words::Masks, false, flush_cache},
+    {"auth cache status", "", "", "Show what the cache holds and how it served.", "", Words::None, false, cache_status},
 };
 
 bool begins_with(std::span<const std::string> words, const std::vector<std::string_view>& name) {
@@ -134,8 +145,9 @@ const Command* find_command(std::span<const std::string> words) {
   return nullptr;
 }
 
-Result<AdminRequest> request_from(const Command& command, const Arguments& arguments) {
-  AdminRequest request;
+namespace {
+
+Status take_filter(const Command& command, const Arguments& arguments, AdminRequest& request) {
   request.proxied = command.proxied;
   request.backend = arguments.backend;
   if (!request.backend.empty() && !IpAddress::parse(request.backend)) return Error("backend " + request.backend + ": not an address");
@@ -147,8 +159,42 @@ Result<AdminRequest> request_from(const Command& command, const Arguments& argum
     if (!request.network.empty()) return Error("more than one network");
     request.network = word;
   }
-  if (command.needs_filter && request.users.empty() && request.network.empty() && request.backend.empty())
+  if (command.words == Words::Filter && request.users.empty() && request.network.empty() && request.backend.empty())
     return Error("nothing to choose by: a mask of users, a network or --backend is needed");
+  return {};
+}
+
+Status take_user(const Command& command, const Arguments& arguments, AdminRequest& request) {
+  const size_t most = command.words == Words::Login ? 2 : 1;
+  if (arguments.words.empty()) return Error("a user is missing");
+  if (arguments.words.size() > most) return Error(arguments.words[most] + ": one word too many");
+  request.user = arguments.words[0];
+  if (arguments.words.size() > 1) request.password = SecretString(arguments.words[1]);
+  const std::pair<std::string_view, std::string*> known[] = {{"service", &request.service}, {"rip", &request.rip}, {"lip", &request.lip}};
+  for (const std::string& pair : arguments.client) {
+    const size_t equal = pair.find('=');
+    const auto* row = std::find_if(std::begin(known), std::end(known), [&](const auto& k) { return k.first == pair.substr(0, equal); });
+    if (equal == std::string::npos || row == std::end(known)) return Error("-x " + pair + ": accepted: service=NAME, rip=ADDRESS, lip=ADDRESS");
+    *row->second = pair.substr(equal + 1);
+  }
+  return {};
+}
+
+Status take_masks(const Command& command, const Arguments& arguments, AdminRequest& request) {
+  if (command.words == Words::None && !arguments.words.empty()) return Error(arguments.words[0] + ": one word too many");
+  request.users = arguments.words;
+  return {};
+}
+
+}  // namespace
+
+Result<AdminRequest> request_from(const Command& command, const Arguments& arguments) {
+  using Take = Status (*)(const Command&, const Arguments&, AdminRequest&);
+  constexpr Take kTakes[] = {take_filter, take_filter, take_user, take_user, take_masks, take_masks};
+  static_assert(std::size(kTakes) == static_cast<size_t>(Words::kCount));
+  AdminRequest request;
+  request.command = command.name;
+  if (const Status taken = kTakes[static_cast<size_t>(command.words)](command, arguments, request); !taken) return Error(taken.error());
   return request;
 }
 
@@ -160,12 +206,13 @@ std::string usage_text() {
       "  -j, --json   the daemon's answer as it is, one JSON object per line\n"
       "  -h, -V       this text; the version\n"
       "Commands:\n";
-  for (const Command& command : kCommands) out += fmt::format("  {:<12} {}\n", command.name, command.summary);
+  for (const Command& command : kCommands) out += fmt::format("  {:<18} {}\n", command.name, command.summary);
   return out + "  help COMMAND\n";
 }
 
 std::string help_text(const Command& command) {
-  return fmt::format("Usage: posternctl {} {}\n{}\n{}{}", command.name, command.arguments, command.summary, command.help, kFilterHelp);
+  return fmt::format("Usage: posternctl {} {}\n{}\n{}{}", command.name, command.arguments, command.summary, command.help,
+                     command.words <= Words::Filter ? kFilterHelp : std::string_view());
 }
 
 }  // namespace postern

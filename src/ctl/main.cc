@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "conf/reader.h"
 #include "config.h"
 #include "ctl/commands.h"
@@ -64,6 +65,7 @@ std::optional<Arguments> parse_arguments(const Command& command, int argc, char*
   for (int c; (c = ::getopt_long(argc, argv, letters.c_str(), kCommandOptions, nullptr)) != -1;) {
     if (c == '1') arguments.one_line_each = true;
     else if (c == 'b') arguments.backend = optarg;
+    else if (c == 'x') arguments.client.push_back(optarg);
     else if (c == 'j') options.json = true;
     else if (c == 'h') help = true;
     else return std::nullopt;
@@ -105,8 +107,7 @@ int ctl_main(int argc, char** argv) {
   const Command* command = find_command(words);
   if (command == nullptr) return print(stderr, "posternctl: no command " + words[0] + "\n" + usage_text()), kExitUsage;
   // getopt wants a program's name in front: the last word of the command's takes its place.
-  const int name_words = command->name.find(' ') == std::string_view::npos ? 1 : 2;
-  const int skip = optind + name_words - 1;
+  const int skip = optind + static_cast<int>(split_words(command->name).size()) - 1;
   return run_command(*command, argc - skip, argv + skip, std::move(options));
 }
 

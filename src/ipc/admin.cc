@@ -29,6 +29,33 @@ bool take(const Json& object, const char* name, bool& out) {
   return true;
 }
 
+bool take(const Json& object, const char* name, SecretString& out) {
+  const auto found = object.find(name);
+  if (found == object.end()) return true;
+  if (!found->is_string()) return false;
+  out = SecretString(found->get_ref<const std::string&>());
+  return true;
+}
+
+using Texts = std::vector<std::pair<std::string, std::string>>;
+
+bool take(const Json& object, const char* name, Texts& out) {
+  const auto found = object.find(name);
+  if (found == object.end()) return true;
+  if (!found->is_object()) return false;
+  for (const auto& [key, value] : found->items()) {
+    if (!value.is_string()) return false;
+    out.emplace_back(key, value.get<std::string>());
+  }
+  return true;
+}
+
+Json object_of(const Texts& texts) {
+  Json out = Json::object();
+  for (const auto& [name, value] : texts) out[name] = value;
+  return out;
+}
+
 template <class T>
   requires std::is_integral_v<T>
 bool take(const Json& object, const char* name, T& out) {
@@ -67,6 +94,10 @@ std::string encode_admin(const AdminRequest& r) {
   if (!r.network.empty()) out["network"] = r.network;
   if (!r.backend.empty()) out["backend"] = r.backend;
   if (r.proxied) out["proxied"] = true;
+  const std::pair<const char*, std::string_view> texts[] = {
+      {"user", r.user}, {"password", r.password.reveal()}, {"service", r.service}, {"rip", r.rip}, {"lip", r.lip}};
+  for (const auto& [name, value] : texts)
+    if (!value.empty()) out[name] = value;
   return line_of(out);
 }
 
@@ -83,6 +114,10 @@ std::string encode_admin(const AdminSession& s) {
 std::string encode_admin(const AdminEnd& e) {
   Json out{{"v", kAdminVersion}, {"status", e.status}, {"count", e.count}};
   if (!e.error.empty()) out["error"] = e.error;
+  for (const auto& [name, value] : {std::pair("user", &e.user), std::pair("result", &e.result), std::pair("reason", &e.reason)})
+    if (!value->empty()) out[name] = *value;
+  if (!e.passdb.empty()) out["passdb"] = object_of(e.passdb);
+  if (!e.userdb.empty()) out["userdb"] = object_of(e.userdb);
   return line_of(out);
 }
 
@@ -93,7 +128,8 @@ Result<AdminRequest> decode_admin_request(std::string_view line) {
   AdminRequest r;
   if (!take(*object, "v", version) || version != kAdminVersion) return Error("v is not 1");
   if (!take(*object, "cmd", r.command) || !take(*object, "users", r.users) || !take(*object, "network", r.network) ||
-      !take(*object, "backend", r.backend) || !take(*object, "proxied", r.proxied))
+      !take(*object, "backend", r.backend) || !take(*object, "proxied", r.proxied) || !take(*object, "user", r.user) ||
+      !take(*object, "password", r.password) || !take(*object, "service", r.service) || !take(*object, "rip", r.rip) || !take(*object, "lip", r.lip))
     return Error("a member has the wrong type");
   return r;
 }
@@ -105,7 +141,10 @@ Result<std::variant<AdminSession, AdminEnd>> decode_admin_answer(std::string_vie
   const Error wrong("a member has the wrong type");
   if (object->contains("status")) {
     AdminEnd e;
-    if (!take(*object, "status", e.status) || !take(*object, "count", e.count) || !take(*object, "error", e.error)) return wrong;
+    if (!take(*object, "status", e.status) || !take(*object, "count", e.count) || !take(*object, "error", e.error) ||
+        !take(*object, "user", e.user) || !take(*object, "result", e.result) || !take(*object, "reason", e.reason) ||
+        !take(*object, "passdb", e.passdb) || !take(*object, "userdb", e.userdb))
+      return wrong;
     return Answer(std::move(e));
   }
   AdminSession s;

@@ -8,9 +8,11 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
+#include "base/secret.h"
 
 namespace postern {
 
@@ -19,12 +21,16 @@ inline constexpr size_t kMaxAdminLine = 64 * 1024;
 inline constexpr std::string_view kAdminSocket = "admin.sock";  // in base_dir
 
 // {"v":1,"cmd":"kick","users":["*@example.org"],"network":"192.0.2.0/24","backend":"10.0.0.1","proxied":true}
+// {"v":1,"cmd":"auth test","user":"joe","password":"secret","service":"imap","rip":"192.0.2.1","lip":"192.0.2.9"}
 // What is left out, or empty, is any.
 struct AdminRequest {
-  std::string command;             // "who", "kick"
+  std::string command;             // "who", "kick", "auth test" ...
   std::vector<std::string> users;  // masks with * and ?
   std::string network, backend;
   bool proxied = false;            // proxied sessions only
+  std::string user;                // auth: whom it is about
+  SecretString password;
+  std::string service, rip, lip;   // the client to be imagined
 };
 
 // {"user":"joe","service":"imap","session":"...","rip":"192.0.2.1","rport":50000,"lip":"192.0.2.9","lport":993,
@@ -37,11 +43,14 @@ struct AdminSession {
   int64_t since = 0;
 };
 
-// {"v":1,"status":0,"count":2}, with "error" when status is not 0. `count`: sessions found, or kicked.
+// {"v":1,"status":0,"count":2}, with "error" when status is not 0. `count`: sessions found, or kicked; cache entries flushed.
+// Answers about a user have {"user":"joe","result":"ok","passdb":{"host":"10.0.0.1"},"userdb":{}} as well.
 struct AdminEnd {
   int status = 0;  // exit code for posternctl
   uint64_t count = 0;
   std::string error;
+  std::string user{}, result{}, reason{};  // "ok", "failed", "disabled" ...
+  std::vector<std::pair<std::string, std::string>> passdb{}, userdb{};
 };
 
 // Lines with their end. Text that is not UTF-8 becomes U+FFFD.

@@ -30,10 +30,11 @@ struct AuthSubject {
   bool no_penalty = false;
   FieldList forward;        // received forward_* fields, names without the prefix
   uint32_t max_userip = 0;  // mail_max_userip_connections as it holds for him; 0: any number
+  uint32_t attempt = 1;     // of this connection to log in
 
   auto fields() {
     return std::tie(service, session, local_name, client_id, remote, local, real_remote, real_local, secured, pid,
-                    no_penalty, forward, max_userip);
+                    no_penalty, forward, max_userip, attempt);
   }
 };
 
@@ -212,6 +213,62 @@ struct KickSessions {  // to a worker with many sessions
   auto fields() { return std::tie(ids); }
 };
 
+// Limits of proxied sessions (ANVIL-7). The place that is reserved is SessionStarted's with the same id, and free again with
+// SessionEnded or the end of the channel.
+struct ReserveSession {
+  static constexpr std::string_view kName = "session.reserve";
+  static constexpr Direction kDirection{Role::Login, Role::State};
+  uint64_t id = 0;  // as SessionStarted's
+  std::string user, service;
+  IpAddress address;                        // the client's, as forwarded
+  uint32_t max_user = 0, max_userip = 0;    // 0: any number
+  bool close_idle = false;                  // rather than to be refused: in place of the one that has been idle for longest,
+  uint32_t min_idle = 0;                    // and for so many seconds
+  bool held = false;  // to a state process that is new: the place was given before; not answered
+  auto fields() { return std::tie(id, user, service, address, max_user, max_userip, close_idle, min_idle, held); }
+};
+
+enum class PlaceAnswer : uint8_t { Granted, UserLimit, UserIpLimit, kCount };
+
+struct SessionReserved {
+  static constexpr std::string_view kName = "state.session_reserved";
+  static constexpr Direction kDirection{Role::State, Role::Login};
+  uint64_t id = 0;
+  PlaceAnswer answer = PlaceAnswer::Granted;
+  auto fields() { return std::tie(id, answer); }
+};
+
+struct AskIdle {  // for how long have these sessions been idle?
+  static constexpr std::string_view kName = "state.ask_idle";
+  static constexpr Direction kDirection{Role::State, Role::Login};
+  uint64_t query = 0;
+  std::vector<uint64_t> ids;
+  auto fields() { return std::tie(query, ids); }
+};
+
+struct IdleSessions {  // the answer: id and seconds; without those that have ended
+  static constexpr std::string_view kName = "session.idle";
+  static constexpr Direction kDirection{Role::Login, Role::State};
+  uint64_t query = 0;
+  std::vector<std::pair<uint64_t, uint32_t>> idle;
+  auto fields() { return std::tie(query, idle); }
+};
+
+struct CloseIdle {  // to make room for new ones
+  static constexpr std::string_view kName = "state.close_idle";
+  static constexpr Direction kDirection{Role::State, Role::Login};
+  std::vector<uint64_t> ids;
+  PlaceAnswer why = PlaceAnswer::UserLimit;
+  auto fields() { return std::tie(ids, why); }
+};
+
+struct WorkerConnected {  // among the reports of one-shot workers; one descriptor: a channel of this worker's own
+  static constexpr std::string_view kName = "session.worker_connected";
+  static constexpr Direction kDirection{Role::Login, Role::State};
+  uint8_t unused = 0;
+  auto fields() { return std::tie(unused); }
+};
+
 // --- state <-> master --------------------------------------------------------
 
 struct KickWorkers {  // one-shot workers whose session is to end; one of many: not all of them at once
@@ -356,11 +413,39 @@ struct DeliveryEnd {
   int32_t wait_status = 0;  // as waitpid(2) has it
 };
 
+// --- state <-> auth: what an administrator asks (posternctl auth ...) ---------
+
+enum class AuthOrder : uint8_t { Test, Login, Lookup, FlushCache, CacheStatus, kCount };
+
+struct AuthQuestion {
+  static constexpr std::string_view kName = "state.auth_question";
+  static constexpr Direction kDirection{Role::State, Role::Auth};
+  uint64_t id = 0;
+  AuthOrder order = AuthOrder::Test;
+  std::string user;       // Test, Login, Lookup
+  SecretString password;  // Test, Login
+  AuthSubject subject;    // the client to be imagined
+  std::vector<std::string> masks;  // FlushCache: of users; none: all
+  auto fields() { return std::tie(id, order, user, password, subject, masks); }
+};
+
+struct AuthAnswer {
+  static constexpr std::string_view kName = "auth.answer";
+  static constexpr Direction kDirection{Role::Auth, Role::State};
+  uint64_t id = 0;
+  AuthResult result = AuthResult::Unavailable;
+  std::string user, reason;
+  FieldList passdb, userdb;  // fields a login process or mail program would get; CacheStatus: what is counted, in passdb
+  uint64_t count = 0;        // FlushCache: entries
+  auto fields() { return std::tie(id, result, user, reason, passdb, userdb, count); }
+};
+
 using Messages = MessageList<AuthHello, AuthStart, UserLookup, AuthContinue, AuthCancel, AuthChallenge, AuthReply, WorkerLookup,
                              WorkerRow, WorkerVerify, WorkerVerdict, ChildReady, ChildStatus, NeedWorker, PeerOpened,
                              InputOpened, StopChild, ServiceFull, ReopenLogs, ForkWorker, WorkerForked, WorkerEnded,
                              SessionStarted, SessionEnded, KickSessions, KickWorkers, ReportsOpened, WorkerGone,
-                             StartMail, MailStarted>;
+                             StartMail, MailStarted, ReserveSession, SessionReserved, AskIdle, IdleSessions, CloseIdle, WorkerConnected,
+                             AuthQuestion, AuthAnswer>;
 
 }  // namespace postern
 

@@ -27,7 +27,8 @@ struct Edge {
 
 inline constexpr Edge kTopology[] = {
     {Role::Login, Role::Auth, "who is this user, and where does he belong"},
-    {Role::Login, Role::State, "who is logged in; kicks"},
+    {Role::Login, Role::State, "who is logged in, and may be; kicks"},
+    {Role::State, Role::Auth, "what an administrator asks of auth"},
     {Role::Auth, Role::AuthWorker, "blocking look-ups and slow password hashes"},
     {Role::Login, Role::Master, "ready, load, stop; sockets for new peers"},
     {Role::Auth, Role::Master, "ready, stop; more workers; sockets for new peers"},

@@ -33,9 +33,11 @@ AttemptEnd attempt_end_of(const PolicyRefusal& r) {
   return r.mechanism.empty() ? AttemptEnd::PlaintextCommandRefused : AttemptEnd::PlaintextDisallowed;
 }
 
+std::string ReachedLimit::text() const { return fmt::format("{} ({}={})", words, setting, value); }
+
 std::string LoginHistory::summary(Instant now) const {
   if (!auth_was_ready) return fmt::format("disconnected before auth was ready, waited {} secs", seconds(connected, now));
-  if (last == AttemptEnd::TooManyConnections) return fmt::format("mail_max_userip_connections={}", limit);
+  if (last == AttemptEnd::TooManyConnections) return fmt::format("{}={}", limit.setting, limit.value);
   if (attempts == 0) return fmt::format("no auth attempts in {} secs", seconds(connected, now));
   if (attempts == 1 && successes == 0) {
     const long waited = seconds(first_attempt, now);

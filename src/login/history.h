@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "ipc/messages.h"
@@ -34,6 +35,16 @@ enum class AttemptEnd : uint8_t {
 AttemptEnd attempt_end_of(AuthResult result);
 AttemptEnd attempt_end_of(const PolicyRefusal& refusal);
 
+// Which limit of connections stopped a user: its setting, what the log says of it, and its value.
+struct ReachedLimit {
+  std::string_view setting = "mail_max_userip_connections";
+  std::string_view words = "Maximum number of connections from user+IP exceeded";
+  uint32_t value = 0;
+
+  // For the client, too.
+  std::string text() const;
+};
+
 struct LoginHistory {
   Instant connected{};
   Instant first_attempt{};
@@ -42,7 +53,7 @@ struct LoginHistory {
   AttemptEnd last = AttemptEnd::None;
   enum class Now : uint8_t { Idle, SaslPending, Authenticating, Finishing } now_doing = Now::Idle;
   bool auth_was_ready = true;
-  uint32_t limit = 0;       // TooManyConnections: which
+  ReachedLimit limit;       // TooManyConnections: which
 
   void begin_attempt(Instant when) {
     if (attempts++ == 0) first_attempt = when;

@@ -101,6 +101,7 @@ AuthStart Session::auth_start(AuthBegin begin) const {
   start.mechanism = std::move(begin.mechanism);
   start.initial = std::move(begin.initial);
   start.subject = subject_of(side_.info(), worker_.pid());
+  start.subject.attempt = history_.attempts;
   start.subject.max_userip = static_cast<uint32_t>(side_.view().settings.number(Key::mail_max_userip_connections));
   return start;
 }
@@ -132,7 +133,9 @@ void Session::request(PolicyRefusal refusal) {
                                 : fmt::format("Authenticate {} failed: {}", printable(refusal.mechanism, 64), refusal.reason));
 }
 
-void Session::request(Farewell farewell) { finish(std::string(farewell.reason)); }
+void Session::request(Farewell farewell) {
+  finish(std::string(history_.last == AttemptEnd::TooManyConnections ? history_.limit.words : farewell.reason));
+}
 
 // --- speaking and ending -----------------------------------------------------------------
 
@@ -150,6 +153,8 @@ void Session::answer(Answer a) {
 
 void Session::drop_destination() {
   proxy_.reset();
+  held_route_.reset();
+  place_ = {};
   program_.reset();
   side_.info().mail_pid = 0;
 }

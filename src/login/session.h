@@ -12,6 +12,7 @@
 #include "login/client_side.h"
 #include "login/history.h"
 #include "login/program_start.h"
+#include "login/state_client.h"
 #include "proto/front.h"
 #include "proxy/proxy_login.h"
 
@@ -19,7 +20,7 @@ namespace postern {
 
 class Worker;
 
-class Session final : public ClientSide::Owner, public AuthClient::Waiter, public ProxyLogin::Owner, public ProgramStart::Owner {
+class Session final : public ClientSide::Owner, public AuthClient::Waiter, public ProxyLogin::Owner, public ProgramStart::Owner, public StateClient::Waiter {
  public:
   // As ClientSide's.
   Session(Worker& worker, Fd fd, const Endpoint& remote, const Endpoint& local);
@@ -68,6 +69,8 @@ class Session final : public ClientSide::Owner, public AuthClient::Waiter, publi
   // ProgramStart::Owner
   void program_ready(std::string capabilities) override;
   void program_failed(std::string why) override;
+  // StateClient::Waiter
+  void place_answered(PlaceAnswer answer) override;
 
   void greet();
   void process();
@@ -87,6 +90,7 @@ class Session final : public ClientSide::Owner, public AuthClient::Waiter, publi
   void go(RefusedRoute& route);
   void go(LocalRoute& route);
   void go_to_relay_host();
+  ReserveSession wished_place() const;
   void start_proxy(ProxyRoute route);
   BackPlan plan_for(ProxyRoute& route) const;
   // What the client talks to from now on.
@@ -122,6 +126,8 @@ class Session final : public ClientSide::Owner, public AuthClient::Waiter, publi
   Timer deadline_;
   AuthTicket ticket_;
   Instant decided_{};   // auth has answered
+  SessionPlace place_;  // where a limit is set
+  std::unique_ptr<ProxyRoute> held_route_;  // until there is one
   std::unique_ptr<ProxyLogin> proxy_;
   struct Program {  // the user's mail program, until its socket is the relay's
     ProgramStart start;

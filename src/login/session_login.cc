@@ -58,7 +58,7 @@ void Session::auth_reply(AuthReply reply, Fd program) {
     return route(std::move(reply));
   }
   if (reply.result == AuthResult::Unavailable) return temporary_failure();
-  history_.limit = static_cast<uint32_t>(side_.view().settings.number(Key::mail_max_userip_connections));
+  history_.limit.value = static_cast<uint32_t>(side_.view().settings.number(Key::mail_max_userip_connections));
   answer({.kind = kAnswers[static_cast<size_t>(reply.result)], .text = std::move(reply.reason)});
 }
 
@@ -132,7 +132,39 @@ void Session::go(ProxyRoute& r) {
         proxy_prefix() + ": Aborting due to remote server: TTL reached zero - proxies appear to be looping?");
     return answer({.kind = AnswerKind::BackendMisconfigured});
   }
-  start_proxy(std::move(r));
+  const ReserveSession wish = wished_place();
+  if (wish.max_user == 0 && wish.max_userip == 0) return start_proxy(std::move(r));
+  phase_ = Phase::Connecting;
+  history_.now_doing = LoginHistory::Now::Finishing;
+  place_ = worker_.state().reserve(*this, wish);
+  if (!place_.was_asked_for()) return start_proxy(std::move(r));
+  held_route_ = std::make_unique<ProxyRoute>(std::move(r));
+}
+
+// --- limits --------------------------------------------------------------------------
+
+ReserveSession Session::wished_place() const {
+  const Settings& settings = side_.view().settings;
+  ReserveSession wish;
+  wish.user = side_.info().user;
+  wish.service = side_.info().protocol;
+  wish.address = side_.info().remote.ip;
+  wish.max_user = static_cast<uint32_t>(settings.number(Key::proxy_max_user_connections));
+  wish.max_userip = static_cast<uint32_t>(settings.number(Key::proxy_max_userip_connections));
+  wish.close_idle = settings.text(Key::proxy_user_limit_action) == "close-oldest-idle";
+  wish.min_idle = static_cast<uint32_t>(std::chrono::ceil<std::chrono::seconds>(settings.time(Key::proxy_user_limit_min_idle)).count());
+  return wish;
+}
+
+void Session::place_answered(PlaceAnswer answered) {
+  if (answered == PlaceAnswer::Granted) return start_proxy(std::move(*std::exchange(held_route_, nullptr)));
+  const ReserveSession wish = wished_place();
+  history_.limit = answered == PlaceAnswer::UserLimit
+                       ? ReachedLimit{"proxy_max_user_connections", "Maximum number of connections from user exceeded", wish.max_user}
+                       : ReachedLimit{"proxy_max_userip_connections", "Maximum number of connections from user+IP exceeded", wish.max_userip};
+  history_.last = AttemptEnd::TooManyConnections;
+  history_.now_doing = LoginHistory::Now::Idle;
+  answer({.kind = AnswerKind::TooManyConnections, .text = history_.limit.text()});
 }
 
 // --- proxy ---------------------------------------------------------------------------
@@ -250,6 +282,7 @@ void Session::become_relay(Other other, const std::string& elements) {
   ClientSide::Remains client = side_.hand_over();
   const std::string to_front = client.output + other.leftover;
   SessionStarted told = told_to_state();
+  told.id = place_.take();
   auto relay = std::make_unique<RelaySession>(worker_, std::move(client.stream), std::move(other.stream), std::move(other.backend), std::move(other.prefix),
                                               elements, side_.view().log_format(), other.sent, side_.bytes_out(), side_.view().disconnect_delay);
   worker_.start_relay(std::move(relay), std::move(told), client.input, to_front);

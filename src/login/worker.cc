@@ -1,6 +1,7 @@
 #include "login/worker.h"
 
 #include <errno.h>
+#include <fmt/format.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,6 +31,7 @@ Worker::Worker(Loop& loop, const ChildBoot& boot, Views& views, std::function<vo
       backends_(loop),
       slots_(static_cast<uint32_t>(boot.service.client_limit), static_cast<uint32_t>(boot.service.service_count)),
       farewells_(loop) {
+  state_.serve(*this);
   auth_.on_ready([this] {
     sessions_.for_each([](Session& s) { s.auth_ready(); });
     deliveries_.for_each([](DeliverySession& s) { s.auth_ready(); });
@@ -121,6 +123,7 @@ void Worker::start_relay(std::unique_ptr<RelaySession> session, SessionStarted t
   // The one connection of this process has its answer: auth must not hold a descriptor for as long as it lasts.
   if (boot_.one_shot) auth_.disconnect();
   if (on_relay_) on_relay_();
+  if (told.id != 0) limited_.emplace(told.id, session.get());
   session->keep_record(state_.started(std::move(told)));
   relays_.add(std::move(session)).start(to_back, to_front);
 }
@@ -137,7 +140,23 @@ void Worker::kick_all(bool one_of_many) {
   relays_.for_each([one_of_many](RelaySession& r) { r.kick(one_of_many); });
 }
 
+std::vector<std::pair<uint64_t, uint32_t>> Worker::idle_of(const std::vector<uint64_t>& ids) {
+  std::vector<std::pair<uint64_t, uint32_t>> idle;
+  for (const uint64_t id : ids)
+    if (const auto at = limited_.find(id); at != limited_.end() && !at->second->is_over()) idle.emplace_back(id, at->second->idle_seconds());
+  return idle;
+}
+
+// Its client waits for nothing: both sides end at once, as he sees it his server has closed the connection.
+void Worker::close_idle(const std::vector<uint64_t>& ids, PlaceAnswer why) {
+  const std::string_view limit = why == PlaceAnswer::UserLimit ? "proxy_max_user_connections" : "proxy_max_userip_connections";
+  for (const uint64_t id : ids)
+    if (const auto at = limited_.find(id); at != limited_.end() && !at->second->is_over())
+      at->second->close_by_proxy(fmt::format("Idle for longest, closed for a newer session ({})", limit));
+}
+
 void Worker::report_again() {
+  state_.forget_channel();
   relays_.for_each([this](RelaySession& r) {
     if (!r.is_over()) state_.again(r.record());
   });
@@ -157,6 +176,7 @@ void Worker::bury(DeliverySession& session) {
 }
 
 void Worker::bury(RelaySession& session) {
+  if (!limited_.empty()) limited_.erase(StateClient::read(session.record()).id);
   dead_relays_.push_back(relays_.remove(session));
   ended();
   sweep_soon();

@@ -4,6 +4,9 @@
 
 #include <functional>
 #include <memory>
+#include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "delivery/conversation.h"
 #include "login/auth_client.h"
@@ -18,7 +21,7 @@
 
 namespace postern {
 
-class Worker {
+class Worker final : private StateClient::Holder {
  public:
   // `views` and `boot` outlive it. `on_load`: called when available() or retired() changed.
   Worker(Loop& loop, const ChildBoot& boot, Views& views, std::function<void()> on_load);
@@ -66,6 +69,10 @@ class Worker {
   void bury(RelaySession& session);
 
  private:
+  // StateClient::Holder
+  std::vector<std::pair<uint64_t, uint32_t>> idle_of(const std::vector<uint64_t>& ids) override;
+  void close_idle(const std::vector<uint64_t>& ids, PlaceAnswer why) override;
+
   struct Door {
     Worker* worker = nullptr;
     const BootListener* listener = nullptr;
@@ -94,6 +101,7 @@ class Worker {
   Roster<Session> sessions_;
   Roster<DeliverySession> deliveries_;
   Roster<RelaySession> relays_;
+  std::unordered_map<uint64_t, RelaySession*> limited_;  // those with a place, by its number
   std::vector<std::unique_ptr<Session>> dead_sessions_;
   std::vector<std::unique_ptr<DeliverySession>> dead_deliveries_;
   std::vector<std::unique_ptr<RelaySession>> dead_relays_;

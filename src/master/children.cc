@@ -104,6 +104,7 @@ void Master::introduce(Child& child) {
         const bool login = role == Role::Login && !other->service->one_shot;
         if ((login || (role == Role::AuthWorker && !other->old)) && !other->reaped) connect(*other, child);
       }
+      if (state_ != nullptr) connect(*state_, child);
       for (Fd& peer : waiting_for_auth_) give_auth(std::move(peer));
       return waiting_for_auth_.clear();
     case Role::State: return introduce_state(child);
@@ -138,6 +139,7 @@ void Master::introduce_state(Child& state) {
   }
   for (auto& [pid, other] : children_)
     if (works_with_state(*other)) connect(*other, state);
+  if (auth_ != nullptr) connect(state, *auth_);
   for (const auto& [pid, worker] : workers_) ::kill(static_cast<pid_t>(pid), kReportAgainSignal);
 }
 

@@ -227,7 +227,9 @@ Status make_folders(const Configuration& configuration, const Environment& envir
 
 Status limit_master(const Environment& environment) {
   if (!environment.privileged) return {};
-  constexpr unsigned kKept[] = {CAP_CHOWN, CAP_KILL, CAP_SYS_CHROOT, CAP_SETUID, CAP_SETGID, CAP_NET_BIND_SERVICE, CAP_DAC_OVERRIDE, CAP_SYS_RESOURCE};
+  // AUDIT_WRITE: PAM fails without it in an auth-worker that runs as root.
+  constexpr unsigned kKept[] = {CAP_CHOWN,            CAP_KILL,         CAP_SYS_CHROOT,   CAP_SETUID,     CAP_SETGID,
+                                CAP_NET_BIND_SERVICE, CAP_DAC_OVERRIDE, CAP_SYS_RESOURCE, CAP_AUDIT_WRITE};
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[2] = {};
   if (::syscall(SYS_capget, &header, data) != 0) return Error(std::string("capget: ") + strerror(errno));

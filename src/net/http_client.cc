@@ -58,6 +58,9 @@ bool Transfer::add_headers() {
   for (const SecretString& header : request.headers) {
     if (breaks_header(header.reveal())) return false;
     SecretString line(header);
+    // libcurl takes "Name:" for a header to leave out, and "Name;" for one without value.
+    const std::string_view named = trim(line.reveal());
+    if (named.ends_with(':')) line = SecretString(std::string(named.substr(0, named.size() - 1)) + ";");
     line.append(std::string_view("\0", 1));
     headers = curl_slist_append(headers, line.reveal().data());
   }
@@ -274,18 +277,6 @@ bool is_http_url(std::string_view url) {
   const std::unique_ptr<CURLU, void (*)(CURLU*)> parsed(curl_url(), curl_url_cleanup);
   if (!parsed || curl_url_set(parsed.get(), CURLUPART_URL, std::string(url).c_str(), 0) != CURLUE_OK) return false;
   return istarts_with(url, "http://") || istarts_with(url, "https://");
-}
-
-std::string url_escape(std::string_view text) {
-  constexpr std::string_view kPlain = "-._~", kHex = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || kPlain.find(c) != std::string_view::npos;
-    if (plain) out += c;
-    else out.append("%").append(1, kHex[byte >> 4]).append(1, kHex[byte & 15]);
-  }
-  return out;
 }
 
 }  // namespace postern

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/percent.h"  // url_escape
 #include "base/secret.h"
 #include "event/loop.h"
 
@@ -64,8 +65,6 @@ class HttpClient {
 
 // Whether `url` is one that requests can go to. For checks of the configuration; an absolute http or https URL with a host.
 bool is_http_url(std::string_view url);
-// Bytes as they stand in a URL's path or query: all but letters, digits, "-", ".", "_" and "~" as %XX (RFC 3986 section 2.3).
-std::string url_escape(std::string_view text);
 
 }  // namespace postern
 

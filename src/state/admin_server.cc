@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "state/auth_orders.h"
 
 namespace postern {
 
@@ -57,7 +58,8 @@ bool may_command(int socket) {
   return std::find(groups.begin(), groups.end(), ::getegid()) != groups.end();
 }
 
-AdminServer::AdminServer(Loop& loop, int listener, StateService& service) : loop_(loop), listener_(listener), service_(service) {
+AdminServer::AdminServer(Loop& loop, int listener, StateService& service, AuthLink& auth)
+    : loop_(loop), listener_(listener), service_(service), auth_(auth) {
   watch_.start(
       loop_, listener_, EV_READ, [](evutil_socket_t, short, void* self) { static_cast<AdminServer*>(self)->accept_some(); }, this);
 }
@@ -83,9 +85,15 @@ void AdminServer::bury(Connection& connection) {
 const AdminServer::Connection::Command AdminServer::Connection::kCommands[] = {
     {"who", &Connection::answer_who},
     {"kick", &Connection::answer_kick},
+    {"auth test", &Connection::answer_auth},
+    {"auth login", &Connection::answer_auth},
+    {"auth lookup", &Connection::answer_auth},
+    {"auth cache flush", &Connection::answer_auth},
+    {"auth cache status", &Connection::answer_auth},
 };
 
-AdminServer::Connection::Connection(AdminServer& server, Fd fd) : server_(server), fd_(std::move(fd)) {
+AdminServer::Connection::Connection(AdminServer& server, Fd fd)
+    : server_(server), fd_(std::move(fd)), self_(std::make_shared<Connection*>(this)) {
   watch_.start(
       server_.loop_, fd_.get(), EV_READ, [](evutil_socket_t, short what, void* self) { static_cast<Connection*>(self)->on_ready(what); }, this);
   wait();
@@ -114,7 +122,7 @@ void AdminServer::Connection::read() {
 
 // One request after the other: the next one waits until the answer has gone.
 void AdminServer::Connection::process() {
-  while (!ended_ && out_.empty()) {
+  while (!ended_ && out_.empty() && !asks_auth_) {
     const size_t line_end = in_.find('\n');
     if (line_end == std::string::npos && in_.size() > kMaxAdminLine) return end();
     if (line_end == std::string::npos) return;
@@ -128,10 +136,8 @@ void AdminServer::Connection::answer(std::string_view line) {
   wait();
   auto request = decode_admin_request(line);
   if (!request) return refuse(kUsage, request.error());
-  auto filter = filter_from(*request);
-  if (!filter) return refuse(kUsage, filter.error());
   for (const Command& command : kCommands)
-    if (command.name == request->command) return (this->*command.run)(std::move(*filter));
+    if (command.name == request->command) return (this->*command.run)(*request);
   refuse(kUsage, "unknown command " + printable(request->command));
 }
 
@@ -140,19 +146,40 @@ void AdminServer::Connection::refuse(int status, std::string why) {
   flush();
 }
 
-void AdminServer::Connection::answer_who(SessionFilter filter) {
-  listing_.emplace(Listing{std::move(filter), std::nullopt, 0});
+void AdminServer::Connection::answer_who(AdminRequest& request) {
+  auto filter = filter_from(request);
+  if (!filter) return refuse(kUsage, filter.error());
+  listing_.emplace(Listing{std::move(*filter), std::nullopt, 0});
   fill();
   flush();
 }
 
-void AdminServer::Connection::answer_kick(SessionFilter filter) {
+void AdminServer::Connection::answer_kick(AdminRequest& request) {
+  auto filter = filter_from(request);
+  if (!filter) return refuse(kUsage, filter.error());
   std::string users;
-  for (const std::string& mask : filter.users) (users += ' ') += printable(mask, 80);
-  const uint64_t count = server_.service_.kick(std::move(filter));
+  for (const std::string& mask : filter->users) (users += ' ') += printable(mask, 80);
+  const uint64_t count = server_.service_.kick(std::move(*filter));
   log_info(fmt::format("{} sessions kicked by admin{}{}", count, users.empty() ? "" : ":", users));
   out_ += encode_admin(AdminEnd{count > 0 ? kOk : kNothing, count, {}});
   flush();
+}
+
+void AdminServer::Connection::answer_auth(AdminRequest& request) {
+  auto question = question_from(request);
+  if (!question) return refuse(kUsage, question.error());
+  asks_auth_ = true;
+  server_.auth_.ask(std::move(*question), [self = self_](const AuthAnswer& answer) {
+    if (*self != nullptr) (*self)->tell(answer);
+  });
+}
+
+void AdminServer::Connection::tell(const AuthAnswer& answer) {
+  if (ended_) return;
+  asks_auth_ = false;
+  out_ += encode_admin(end_of(answer));
+  flush();
+  process();
 }
 
 // The next piece of a listing; its end line once it is complete.

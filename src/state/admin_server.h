@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "event/loop.h"
 #include "ipc/admin.h"
+#include "state/auth_link.h"
 #include "state/service.h"
 
 namespace postern {
@@ -20,8 +21,8 @@ bool may_command(int socket);
 
 class AdminServer {
  public:
-  // `listener` is not owned.
-  AdminServer(Loop& loop, int listener, StateService& service);
+  // `listener` is not owned; the others outlive it.
+  AdminServer(Loop& loop, int listener, StateService& service, AuthLink& auth);
   // Takes no further connection.
   void close();
 
@@ -34,6 +35,7 @@ class AdminServer {
     Connection(AdminServer& server, Fd fd);
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
+    ~Connection() { *self_ = nullptr; }
 
    private:
     // A list of sessions that is being written, one piece after the other.
@@ -46,8 +48,10 @@ class AdminServer {
     void read();
     void process();
     void answer(std::string_view line);
-    void answer_who(SessionFilter filter);
-    void answer_kick(SessionFilter filter);
+    void answer_who(AdminRequest& request);
+    void answer_kick(AdminRequest& request);
+    void answer_auth(AdminRequest& request);
+    void tell(const AuthAnswer& answer);
     void refuse(int status, std::string why);
     void fill();
     void flush();
@@ -61,12 +65,14 @@ class AdminServer {
     Timer patience_;
     std::string in_, out_;
     std::optional<Listing> listing_;
+    bool asks_auth_ = false;  // nothing else is answered until auth has
     bool ended_ = false;
+    std::shared_ptr<Connection*> self_;  // whoever answers later looks here; null once we are gone
     std::list<Connection>::iterator place_;
 
     struct Command {
       std::string_view name;
-      void (Connection::*run)(SessionFilter);
+      void (Connection::*run)(AdminRequest&);
     };
     static const Command kCommands[];
   };
@@ -76,6 +82,7 @@ class AdminServer {
   Loop& loop_;
   int listener_;
   StateService& service_;
+  AuthLink& auth_;
   Watch watch_;
   std::list<Connection> connections_, dead_;
 };

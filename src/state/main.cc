@@ -1,4 +1,5 @@
-// postern-state: who is logged in; what posternctl(8) asks and orders. Holds no password and no session.
+// postern-state: who is logged in; what posternctl(8) asks and orders. Holds no session; the password of a trial
+// passes through on its way to auth.
 #include "base/log.h"
 #include "role/role.h"
 #include "state/admin_server.h"
@@ -15,9 +16,11 @@ class StateProcess {
   explicit StateProcess(RoleProcess& process)
       : process_(process),
         service_(process.loop(), static_cast<uint32_t>(::getppid()), [this](KickWorkers kick) { process_.control().send(kick); }),
-        admin_(process.loop(), process.boot().listeners.at(0).fd, service_) {}
+        auth_(process.loop()),
+        admin_(process.loop(), process.boot().listeners.at(0).fd, service_, auth_) {}
 
   void on(const PeerOpened& peer, std::span<Fd> descriptors) {
+    if (peer.peer == Role::Auth && !descriptors.empty()) auth_.open(std::move(descriptors[0]));
     if (peer.peer == Role::Login && !descriptors.empty()) service_.add_login(std::move(descriptors[0]), peer.pid);
   }
   void on(const ReportsOpened&, std::span<Fd> descriptors) {
@@ -33,6 +36,7 @@ class StateProcess {
  private:
   RoleProcess& process_;
   StateService service_;
+  AuthLink auth_;
   AdminServer admin_;
 };
 

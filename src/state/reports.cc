@@ -10,8 +10,8 @@ namespace {
 
 constexpr int kBatchesPerTurn = 16;
 constexpr size_t kRoom = 8 * 1024;  // a report has three texts of kMaxReportText at most
-// A descriptor that somebody sends along does not fit, and is closed by the kernel.
-constexpr size_t kControlRoom = CMSG_SPACE(sizeof(ucred));
+// More descriptors than one do not fit, and are closed by the kernel.
+constexpr size_t kControlRoom = CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(sizeof(int));
 
 }  // namespace
 
@@ -34,7 +34,8 @@ bool ReportReader::receive_batch() {
       return false;
     }
     const uint32_t pid = batch.sender(i);
-    if (pid != 0 && !batch.bytes_cut(i)) report_(batch.bytes(i), pid);
+    std::vector<Fd> descriptors = batch.take_descriptors(i);
+    if (pid != 0 && !batch.bytes_cut(i)) report_(batch.bytes(i), pid, descriptors);
   }
   return got == static_cast<int>(kPacketsPerCall);
 }

@@ -4,6 +4,7 @@
 #define POSTERN_STATE_REPORTS_H
 
 #include <functional>
+#include <span>
 #include <string_view>
 
 #include "base/fd.h"
@@ -13,8 +14,8 @@ namespace postern {
 
 class ReportReader {
  public:
-  // A packet and the pid of its sender.
-  using Report = std::function<void(std::string_view packet, uint32_t pid)>;
+  // A packet, the pid of its sender, and what he sent along: at most one descriptor.
+  using Report = std::function<void(std::string_view packet, uint32_t pid, std::span<Fd> descriptors)>;
   // `socket`: the reading end, with SO_PASSCRED.
   ReportReader(Loop& loop, Fd socket, Report report);
   ReportReader(const ReportReader&) = delete;

@@ -43,20 +43,68 @@ bool Roll::add(SessionKey key, uint32_t pid, SessionStarted session) {
     sessions_.erase(at);
     return false;
   }
-  if (fresh) ++count;
+  if (fresh)
+    ++count;
+  else
+    unplace(key, at->second);
   at->second = RollEntry(pid, session);
+  place(key, at->second);
   return true;
 }
 
+bool Roll::reserve(SessionKey key, uint32_t pid, const ReserveSession& wish) {
+  SessionStarted session;
+  session.user = wish.user;
+  session.service = wish.service;
+  session.remote.ip = wish.address;
+  if (sessions_.contains(key) || !add(key, pid, session)) return false;
+  RollEntry& entry = sessions_[key];
+  entry.reserved = true;
+  place(key, entry);
+  return true;
+}
+
+const Places& Roll::places() {
+  if (!places_) {
+    places_.emplace();
+    for (const auto& [key, entry] : sessions_) place(key, entry);
+  }
+  return *places_;
+}
+
+void Roll::place(SessionKey key, const RollEntry& entry) {
+  if (!places_) return;
+  const SessionStarted session = entry.session();
+  if (entry.reserved || !session.backend.ip.is_none()) places_->add(key, session);
+}
+
+void Roll::unplace(SessionKey key, const RollEntry& entry) {
+  if (places_) places_->remove(key, entry.session());
+}
+
+bool Roll::can_leave(SessionKey key) const {
+  const auto at = sessions_.find(key);
+  return at != sessions_.end() && !at->second.reserved && !at->second.leaving;
+}
+
+void Roll::set_leaving(SessionKey key) {
+  if (const auto at = sessions_.find(key); at != sessions_.end()) at->second.leaving = true;
+}
+
 void Roll::remove(SessionKey key) {
-  if (sessions_.erase(key) == 0) return;
+  const auto at = sessions_.find(key);
+  if (at == sessions_.end()) return;
+  unplace(key, at->second);
+  sessions_.erase(at);
   const auto count = counts_.find(key.owner);
   if (--count->second == 0) counts_.erase(count);
 }
 
 void Roll::forget(uint64_t owner) {
   if (counts_.erase(owner) == 0) return;
-  sessions_.erase(sessions_.lower_bound({owner, 0}), sessions_.upper_bound({owner, UINT64_MAX}));
+  const auto first = sessions_.lower_bound({owner, 0}), last = sessions_.upper_bound({owner, UINT64_MAX});
+  for (auto at = first; at != last; ++at) unplace(at->first, at->second);
+  sessions_.erase(first, last);
 }
 
 void KickMemory::add(SessionFilter filter, uint64_t now) {

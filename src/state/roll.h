@@ -2,7 +2,6 @@
 #ifndef POSTERN_STATE_ROLL_H
 #define POSTERN_STATE_ROLL_H
 
-#include <compare>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -15,14 +14,9 @@
 #include "base/result.h"
 #include "ipc/admin.h"
 #include "ipc/messages.h"
+#include "state/places.h"
 
 namespace postern {
-
-// A session's place: who reported it, and its number there.
-struct SessionKey {
-  uint64_t owner = 0, id = 0;
-  auto operator<=>(const SessionKey&) const = default;
-};
 
 // Of ten million sessions if need be: what was reported stays in its short form.
 class RollEntry {
@@ -32,7 +26,9 @@ class RollEntry {
   SessionStarted session() const;
 
   uint32_t pid = 0;
-  bool kicked = false;  // it was told to end
+  bool kicked = false;    // it was told to end
+  bool reserved = false;  // a place only: the session is still to come
+  bool leaving = false;   // it was told to make room for another
 
  private:
   PackedTexts<1> report_;
@@ -58,20 +54,31 @@ class Roll {
  public:
   // False: refused, the owner breaks the rules. A session that is there already is replaced.
   bool add(SessionKey key, uint32_t pid, SessionStarted session);
+  // A place for a session that is to come; each() passes over it. False as above.
+  bool reserve(SessionKey key, uint32_t pid, const ReserveSession& wish);
   void remove(SessionKey key);
   // All of an owner's: he has gone.
   void forget(uint64_t owner);
   size_t size() const { return sessions_.size(); }
+  // Of all proxied sessions and reserved places. Made at the first call: without limits nobody pays for it.
+  const Places& places();
+  // Whether it may be told to make room; it was.
+  bool can_leave(SessionKey key) const;
+  void set_leaving(SessionKey key);
 
   // Calls visit(key, entry) for each match behind `after`, in the order of keys, until it returns false.
   template <class Visit>
   void each(const SessionFilter& filter, std::optional<SessionKey> after, Visit visit) {
     for (auto at = after ? sessions_.upper_bound(*after) : sessions_.begin(); at != sessions_.end(); ++at)
-      if (filter.matches(at->second.session()) && !visit(at->first, at->second)) return;
+      if (!at->second.reserved && filter.matches(at->second.session()) && !visit(at->first, at->second)) return;
   }
 
  private:
+  void place(SessionKey key, const RollEntry& entry);
+  void unplace(SessionKey key, const RollEntry& entry);
+
   std::map<SessionKey, RollEntry> sessions_;
+  std::optional<Places> places_;
   std::map<uint64_t, size_t> counts_;
 };
 

@@ -31,9 +31,11 @@ uint64_t StateService::now() const {
   return static_cast<uint64_t>(std::chrono::duration_cast<Milliseconds>(loop_.now().time_since_epoch()).count());
 }
 
-void StateService::add_login(Fd socket, uint32_t pid) {
+void StateService::add_login(Fd socket, uint32_t pid) { open_login(std::move(socket), pid, 0); }
+
+void StateService::open_login(Fd socket, uint32_t pid, uint32_t one_shot) {
   const uint64_t owner = next_owner_++;
-  auto login = std::make_unique<Login>(Login{*this, owner, pid, nullptr});
+  auto login = std::make_unique<Login>(Login{*this, owner, pid, one_shot});
   Login* raw = login.get();
   Channel::Events events;
   events.packet = [this, raw](std::string_view packet, std::span<Fd> descriptors) { on_packet(*raw, packet, descriptors); };
@@ -43,7 +45,8 @@ void StateService::add_login(Fd socket, uint32_t pid) {
 }
 
 void StateService::add_reports(Fd socket) {
-  reports_.push_back(std::make_unique<ReportReader>(loop_, std::move(socket), [this](std::string_view packet, uint32_t pid) { on_report(packet, pid); }));
+  reports_.push_back(std::make_unique<ReportReader>(loop_, std::move(socket), 
+      [this](std::string_view packet, uint32_t pid, std::span<Fd> descriptors) { on_report(packet, pid, descriptors); }));
 }
 
 // Nonsense costs the peer his connection, and us what he had told.
@@ -55,16 +58,28 @@ void StateService::on_packet(Login& login, std::string_view packet, std::span<Fd
 }
 
 void StateService::lost(uint64_t owner) {
-  roll_.forget(owner);
+  forget(owner);
   auto node = logins_.extract(owner);
+  if (!node.empty() && node.mapped()->one_shot != 0)
+    if (const auto at = one_shots_.find(node.mapped()->one_shot); at != one_shots_.end() && at->second == owner) one_shots_.erase(at);
   if (!node.empty()) loop_.defer([kept = std::shared_ptr<Login>(std::move(node.mapped()))] {});
 }
 
-void StateService::on_report(std::string_view packet, uint32_t pid) {
+void StateService::ended(SessionKey key) {
+  roll_.remove(key);
+  reservations_.ended(key);
+}
+
+void StateService::forget(uint64_t owner) {
+  roll_.forget(owner);
+  reservations_.owner_gone(owner);
+}
+
+void StateService::on_report(std::string_view packet, uint32_t pid, std::span<Fd> descriptors) {
   Master master{*this};
   Worker worker{*this, pid};
   const Status status = pid == master_ ? dispatch(packet, {}, Role::Master, Role::State, master)
-                                       : dispatch(packet, {}, Role::Login, Role::State, worker);
+                                       : dispatch(packet, descriptors, Role::Login, Role::State, worker);
   if ((!status || !worker.good) && complained_.says(std::to_string(pid), loop_.now())) complain(pid, status ? kTooMuch : status.error());
 }
 
@@ -73,27 +88,81 @@ void StateService::complain(uint32_t pid, std::string_view why) const {
 }
 
 void StateService::Login::on(const SessionStarted& m) {
-  if (!service.roll_.add({owner, m.id}, pid, m)) {
-    service.complain(pid, kTooMuch);
-    return service.loop_.defer([s = &service, o = owner] { s->lost(o); });
-  }
+  if (!service.roll_.add({owner, m.id}, pid, m)) return broke_the_rules();
   service.kick_late({owner, m.id}, m);
+}
+
+void StateService::Login::on(const ReserveSession& m) {
+  if (!service.reservations_.ask({owner, m.id}, pid, m, service.loop_.now())) return broke_the_rules();
+  service.wait_on();
+}
+
+void StateService::Login::broke_the_rules() {
+  service.complain(pid, kTooMuch);
+  service.loop_.defer([s = &service, o = owner] { s->lost(o); });
 }
 
 // One process, one session: whatever number it gives.
 void StateService::Worker::on(const SessionStarted& m) {
-  service.roll_.forget(pid);
+  service.forget(pid);
   good = service.roll_.add({pid, m.id}, pid, m);
   if (good) service.kick_late({pid, m.id}, m);
+}
+
+// For questions that its reports cannot ask: limits. Its end is the end of this channel.
+void StateService::Worker::on(const WorkerConnected&, std::span<Fd> descriptors) {
+  if (descriptors.empty()) return;
+  if (const auto former = service.one_shots_.find(pid); former != service.one_shots_.end()) service.lost(former->second);
+  service.one_shots_[pid] = service.next_owner_;
+  service.open_login(std::move(descriptors[0]), pid, pid);
+}
+
+// --- limits -----------------------------------------------------------------------
+
+void StateService::send(uint64_t owner, const SessionReserved& answer) {
+  if (const auto login = logins_.find(owner); login != logins_.end()) login->second->channel->send(answer);
+}
+
+bool StateService::send(uint64_t owner, const AskIdle& question) {
+  const auto login = logins_.find(owner);
+  if (login == logins_.end()) return false;
+  login->second->channel->send(question);
+  return true;
+}
+
+void StateService::send(uint64_t owner, const CloseIdle& order) {
+  if (const auto login = logins_.find(owner); login != logins_.end()) login->second->channel->send(order);
+}
+
+void StateService::wait_on() {
+  if (!reservations_.anybody_waits() || patience_.running()) return;
+  patience_.start(
+      loop_, Reservations::kPatience / 4,
+      [](void* self) {
+        auto& service = *static_cast<StateService*>(self);
+        service.reservations_.expire(service.loop_.now());
+        service.wait_on();
+      },
+      this);
+}
+
+// --- kicks ------------------------------------------------------------------------
+
+// One-shot workers hear it from the master, who spreads many.
+void StateService::add_victim(Victims& victims, SessionKey key) const {
+  const auto login = logins_.find(key.owner);
+  if (login == logins_.end())
+    victims.workers.push_back(static_cast<uint32_t>(key.owner));
+  else if (login->second->one_shot != 0)
+    victims.workers.push_back(login->second->one_shot);
+  else
+    victims.of_logins[key.owner].push_back(key.id);
 }
 
 void StateService::kick_late(SessionKey key, const SessionStarted& session) {
   if (!kicks_.applies(session, now())) return;
   Victims victims;
-  if (key.owner < kFirstLogin)
-    victims.workers.push_back(static_cast<uint32_t>(key.owner));
-  else
-    victims.of_logins[key.owner].push_back(key.id);
+  add_victim(victims, key);
   carry_out(victims);
 }
 
@@ -103,10 +172,7 @@ uint64_t StateService::kick(SessionFilter filter) {
   roll_.each(filter, std::nullopt, [&](const SessionKey& key, RollEntry& entry) {
     if (std::exchange(entry.kicked, true)) return true;
     ++count;
-    if (key.owner < kFirstLogin)
-      victims.workers.push_back(static_cast<uint32_t>(key.owner));
-    else
-      victims.of_logins[key.owner].push_back(key.id);
+    add_victim(victims, key);
     return true;
   });
   carry_out(victims);

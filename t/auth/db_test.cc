@@ -182,7 +182,7 @@ TEST(Userdb, Table) {
   EXPECT_TRUE(find_driver("prefetch", DbKind::Userdb)->describe(settings("prefetch", ""), DbKind::Userdb)->prefetch);
   EXPECT_FALSE(find_driver("prefetch", DbKind::Userdb)->describe(settings("prefetch", "x"), DbKind::Userdb));
   EXPECT_EQ(find_driver("passwd", DbKind::Userdb)->open, nullptr) << "NSS blocks";
-  EXPECT_EQ(find_driver("passwd"), nullptr);
+  EXPECT_EQ(find_driver("pam", DbKind::Userdb), nullptr);
 }
 
 TEST(Userdb, Static) {

@@ -34,6 +34,8 @@ std::string show(const AuthStep& step) {
   if (const auto* s = std::get_if<AskResponse>(&step)) return "challenge '" + s->challenge + "'" + kTimes[static_cast<size_t>(s->when.kind)];
   if (std::holds_alternative<AskLookup>(step)) return "lookup";
   if (std::holds_alternative<AskAsync>(step)) return "ask";
+  if (std::holds_alternative<AskPolicy>(step)) return "policy";
+  if (const auto* s = std::get_if<Tarpit>(&step)) return "tarpit " + std::to_string(s->time.count());
   if (std::holds_alternative<AskVerify>(step)) return "verify";
   if (const auto* s = std::get_if<AskAddresses>(&step)) return "resolve " + s->name + " in " + std::to_string(s->timeout.count());
   const auto& f = std::get<Finished>(step);
@@ -572,6 +574,84 @@ TEST_F(SqlRequest, SlowHashesAreComparedElsewhere) {  // AUTH-28
   login("joe", "secret");
   request_->take_row(row("$6$hash"));
   EXPECT_EQ(show(request_->take_verdict({0, VerifyResult::Broken, "auth-worker died", false})), "Unavailable joe @internal");
+}
+
+// --- policy servers (AUTH-48) -------------------------------------------------------
+
+class PolicyRequest : public Request {
+ protected:
+  PolicyRequest() {
+    conf_.settings.set(Key::auth_policy_server_url, std::string("http://127.0.0.1/"));
+    conf_.settings.set(Key::auth_policy_hash_nonce, std::string("x"));
+    add(users("joe:secret::::::\n"));
+  }
+  void set(Key key, bool value) { conf_.settings.set(key, value); }
+  std::string policy(int64_t status, const std::string& message = "") { return show(step_ = request_->take_policy({false, status, message})); }
+  std::string failed() { return show(step_ = request_->take_policy({true, 0, "no answer"})); }
+  std::string report() { return request_->policy_report(std::get<Finished>(step_).reply); }
+};
+
+TEST_F(PolicyRequest, AskedBeforeAndAfter) {
+  EXPECT_EQ(login("joe", "secret"), "policy");
+  EXPECT_EQ(policy(0), "policy");
+  EXPECT_EQ(policy(0), "Ok joe");
+  EXPECT_NE(report().find(R"("success":true)"), std::string::npos);
+}
+
+TEST_F(PolicyRequest, RefusesBefore) {
+  login("joe", "secret");
+  EXPECT_EQ(policy(-1, "too many countries"), "Failed joe (too many countries) @failure");
+  EXPECT_NE(report().find(R"("fail_type":"policy")"), std::string::npos);
+}
+
+TEST_F(PolicyRequest, RefusesAfter) {
+  login("joe", "secret");
+  policy(0);
+  EXPECT_EQ(policy(-1), "Failed joe @failure");
+}
+
+TEST_F(PolicyRequest, WrongPasswordIsNotAskedAgain) {
+  login("joe", "wrong");
+  EXPECT_EQ(policy(0), "Failed joe @failure");
+  EXPECT_NE(report().find(R"("fail_type":"credentials")"), std::string::npos);
+}
+
+TEST_F(PolicyRequest, Tarpit) {
+  login("joe", "secret");
+  EXPECT_EQ(policy(3), "tarpit 3000");
+  EXPECT_EQ(show(step_ = request_->tarpit_over()), "policy");
+  EXPECT_EQ(policy(3), "Ok joe") << "after the login nobody waits";
+  login("joe", "secret");
+  EXPECT_EQ(policy(INT64_MAX), "tarpit 150000");
+}
+
+TEST_F(PolicyRequest, FailsOpenUnlessTold) {
+  login("joe", "secret");
+  EXPECT_EQ(failed(), "policy");
+  EXPECT_EQ(failed(), "Ok joe");
+  settings_.reset();
+  set(Key::auth_policy_reject_on_fail, true);
+  login("joe", "secret");
+  EXPECT_EQ(failed(), "Unavailable joe @internal");
+}
+
+TEST_F(PolicyRequest, OnlyLogged) {
+  set(Key::auth_policy_log_only, true);
+  login("joe", "secret");
+  EXPECT_EQ(policy(-1, "bad"), "policy");
+  EXPECT_EQ(policy(5), "Ok joe");
+  EXPECT_NE(log_.lines.find("status -1, only logged"), std::string::npos);
+}
+
+TEST_F(PolicyRequest, EachCheckCanBeOff) {
+  set(Key::auth_policy_check_before_auth, false);
+  set(Key::auth_policy_report_after_auth, false);
+  EXPECT_EQ(login("joe", "secret"), "policy");
+  EXPECT_EQ(policy(0), "Ok joe");
+  EXPECT_EQ(report(), "");
+  settings_.reset();
+  set(Key::auth_policy_check_after_auth, false);
+  EXPECT_EQ(login("joe", "secret"), "Ok joe");
 }
 
 // --- databases that check passwords themselves (AUTH-20, AUTH-21, AUTH-24) ----------

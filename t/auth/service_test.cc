@@ -502,6 +502,28 @@ TEST(Worker, AnswersAndRetires) {
   EXPECT_TRUE(row.retires);
 }
 
+// One look-up is all that its library stands.
+class Leaking final : public Database {
+ public:
+  DbRow lookup(const Variables&, const SecretString*) override { return used_ = true, DbRow::not_found(); }
+  bool worn_out() const override { return used_; }
+
+ private:
+  bool used_ = false;
+};
+
+TEST(Worker, RetiresForADatabase) {  // AUTH-21
+  WorkerService::Databases databases;
+  databases.passdbs.push_back(std::make_unique<Leaking>());
+  databases.passdbs.push_back(nullptr);
+  WorkerService worker(std::move(databases), 0);
+  WorkerLookup other;
+  other.database = 1;
+  EXPECT_FALSE(worker.answer(other).retires);
+  EXPECT_TRUE(worker.answer(WorkerLookup{}).retires);
+  EXPECT_TRUE(worker.retired());
+}
+
 TEST(Worker, SentVariables) {
   WorkerLookup lookup;
   lookup.variables = {{"user", "joe"}, {"passdb:host", "h"}};

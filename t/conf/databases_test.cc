@@ -35,9 +35,9 @@ TEST(Databases, Names) {
 
 TEST(Databases, Errors) {
   EXPECT_EQ(errors_of("passdb = ( { args = \"x\"; } );"),
-            "x.conf:1: passdb 1: needs a driver; accepted: static, passwd-file, passwd, sql, ldap, redis, pam, http, oauth2");
+            "x.conf:1: passdb 1: needs a driver; accepted: static, passwd-file, passwd, shadow, sql, ldap, redis, pam, http, oauth2");
   EXPECT_EQ(errors_of("passdb = ( { driver = \"prefetch\"; } );"),
-            "x.conf:1: passdb 1.driver = \"prefetch\": is not one of its words; accepted: static, passwd-file, passwd, sql, ldap, redis, pam, http, oauth2");
+            "x.conf:1: passdb 1.driver = \"prefetch\": is not one of its words; accepted: static, passwd-file, passwd, shadow, sql, ldap, redis, pam, http, oauth2");
   EXPECT_EQ(errors_of("passdb = ( { driver = \"sql\"; args = \"/x\"; sql_driver = \"sqlite\"; } );"),
             "x.conf:1: passdb 1.args = \"/x\": stands beside keys with sql_; accepted: the file, or such keys");
   EXPECT_EQ(errors_of("passdb = ( { driver = \"static\"; args = \"a\"; fields: { b = true; }; } );"),
@@ -46,6 +46,8 @@ TEST(Databases, Errors) {
             "x.conf:1: passdb 1.args = \"/nowhere/x\": cannot be read: No such file or directory");
   EXPECT_EQ(errors_of("passdb = ( { driver = \"sql\"; sql_conect = \"x\"; } );"),
             "x.conf:1: passdb 1.sql_conect = \"x\": is unknown; did you mean sql_connect?");
+  EXPECT_EQ(errors_of("passdb = ( { driver = \"ldap\"; ldap_pass_filtre = \"x\"; } );"),
+            "x.conf:1: passdb 1.ldap_pass_filtre = \"x\": is unknown; did you mean ldap_pass_filter?");
   EXPECT_EQ(errors_of("passdb = ( { driver = \"static\"; sql_driver = \"x\"; } );"), "x.conf:1: passdb 1.sql_driver = \"x\": is unknown");
   EXPECT_EQ(errors_of("passdb = ( { driver = \"static\"; skip = \"found\"; } );"),
             "x.conf:1: passdb 1.skip = \"found\": is not one of its words; accepted: never, authenticated, unauthenticated");

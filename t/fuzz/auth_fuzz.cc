@@ -1,10 +1,13 @@
-// What operators and user databases write for auth: templates, SQL texts, passwd-file lines, stored passwords; and
+// What operators and user databases write for auth: templates, SQL texts, LDAP attributes, passwd-file lines, stored passwords; and
 // names, filters and field values.
 #include <memory>
 #include <string>
 
 #include "auth/chain.h"
 #include "auth/checks.h"
+#include "auth/db_ldap_attributes.h"
+#include "auth/db_ldap_text.h"
+#include "auth/db_pam_plan.h"
 #include "auth/db_passwd_file.h"
 #include "auth/db_sql_plan.h"
 #include "auth/fake_variables.h"
@@ -49,6 +52,27 @@ void passwd(std::string_view text) {
   if (!line) return;
   expect(!line->user.empty(), "a user has a name");
   expect(!line->password || !line->password->empty(), "an empty password is none");
+}
+
+// The text as a value never gets out of its place; as a template and as a list of attributes it is understood or refused.
+void ldap(std::string_view text) {
+  const std::string escaped = escape_ldap(text);
+  expect(escaped.find_first_of(std::string_view("()*=,+\"<>;# \0", 12)) == std::string::npos, "a value has none of the syntax");
+  LdapEntry entry;
+  entry.values["mail"] = {std::string(text), "x"};
+  if (const auto pattern = LdapTemplate::compile(text)) pattern->expand(FakeVariables(std::string(text)));
+  const auto attributes = LdapAttributes::parse(text);
+  if (!attributes) return expect(!attributes.error().empty(), "an error says why");
+  RowBuilder row;
+  std::vector<std::string> several;
+  attributes->fill(entry, FakeVariables(std::string(text)), row, several);
+}
+
+void pam(std::string_view text) {
+  DatabaseSettings settings;
+  settings.args = text;
+  const auto plan = PamPlan::from(settings);
+  expect(!plan || !plan->service.parts().empty(), "there is a service");
 }
 
 // Slow schemes would make slow tests.
@@ -108,6 +132,6 @@ void rules(std::string_view text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  for (const auto part : {templates, sql, passwd, schemes, mechanisms, rules}) part(text);
+  for (const auto part : {templates, sql, ldap, pam, passwd, schemes, mechanisms, rules}) part(text);
   return 0;
 }

@@ -6,6 +6,7 @@
 FUZZ_TARGETS = \
   %D%/admin_fuzz \
   %D%/auth_fuzz \
+  %D%/auth_reply_fuzz \
   %D%/conf_fuzz \
   %D%/delivery_back_fuzz \
   %D%/delivery_handshake_fuzz \
@@ -28,6 +29,7 @@ FUZZ_TARGETS = \
 AM_DEFAULT_SOURCE_EXT = .cc
 LDADD = $(FUZZ_MAIN) $(POSTERN_LIBS)
 %C%_auth_fuzz_LDADD = $(FUZZ_MAIN) $(AUTH_LIBS)
+%C%_auth_reply_fuzz_LDADD = $(FUZZ_MAIN) $(AUTH_LIBS)
 if FUZZING
 FUZZ_MAIN = $(FUZZ_LDFLAGS)
 noinst_PROGRAMS += $(FUZZ_TARGETS)

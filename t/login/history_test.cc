@@ -57,7 +57,7 @@ TEST(LoginHistory, NamesTheLimitOfConnections) {
   LoginHistory h;
   h.begin_attempt(h.connected);
   h.last = attempt_end_of(AuthResult::TooMany);
-  h.limit = 10;
+  h.limit.value = 10;
   EXPECT_EQ(h.summary(h.connected), "mail_max_userip_connections=10");
 }
 

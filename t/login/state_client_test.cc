@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <cstring>
+
 namespace postern {
 namespace {
 
@@ -98,6 +101,132 @@ TEST_F(StateClientTest, WithoutStateNothingHappens) {
   client.share(pair->first.get());
   client.ended(client.started(session("jim")), true);
   EXPECT_TRUE(told.empty());
+}
+
+// --- places ---------------------------------------------------------------------------
+
+struct PlacesTest : StateClientTest, StateClient::Waiter, StateClient::Holder {
+  PlacesTest() { client.serve(*this); }
+  void place_answered(PlaceAnswer answer) override { answers.push_back(answer); }
+  std::vector<std::pair<uint64_t, uint32_t>> idle_of(const std::vector<uint64_t>& ids) override { return {{ids.at(0), 17}}; }
+  void close_idle(const std::vector<uint64_t>& ids, PlaceAnswer) override { closed = ids; }
+  // State's end, which notes what it hears.
+  std::unique_ptr<Channel> state_at(Fd socket) {
+    Channel::Events events;
+    events.packet = [this](std::string_view packet, std::span<Fd>) {
+      if (const auto m = decode_message<ReserveSession>(packet)) told.push_back((m->held ? "held " : "reserve ") + std::to_string(m->id));
+      if (const auto m = decode_message<SessionStarted>(packet)) told.push_back("started " + std::to_string(m->id));
+      if (const auto m = decode_message<SessionEnded>(packet)) told.push_back("end " + std::to_string(m->id));
+      if (const auto m = decode_message<IdleSessions>(packet)) told.push_back("idle " + std::to_string(m->idle.at(0).second));
+    };
+    return std::make_unique<Channel>(loop, std::move(socket), Role::State, Role::Login, std::move(events));
+  }
+  std::unique_ptr<Channel> new_state() {
+    auto pair = make_channel_pair();
+    client.connect(std::move(pair->first));
+    return state_at(std::move(pair->second));
+  }
+  bool hears(std::vector<std::string> what) {
+    return run_until([&] { return told.size() >= what.size(); }) && told == what;
+  }
+  std::vector<PlaceAnswer> answers;
+  std::vector<uint64_t> closed;
+};
+using Answers = std::vector<PlaceAnswer>;
+using Told = std::vector<std::string>;
+
+TEST_F(PlacesTest, AreAskedForAndTakenByTheSession) {
+  const auto end = new_state();
+  SessionPlace place = client.reserve(*this, {});
+  EXPECT_TRUE(place.was_asked_for());
+  ASSERT_TRUE(hears({"reserve 1"}));
+  end->send(SessionReserved{1, PlaceAnswer::Granted});
+  ASSERT_TRUE(run_until([&] { return !answers.empty(); }));
+  EXPECT_EQ(answers, Answers{PlaceAnswer::Granted});
+  SessionStarted started = session("joe");
+  started.id = place.take();
+  EXPECT_EQ(StateClient::read(client.started(started)).id, 1u);
+  place = {};
+  EXPECT_TRUE(hears({"reserve 1", "started 1"})) << "the place is the session's";
+}
+
+TEST_F(PlacesTest, AreGivenBackUnlessRefused) {
+  const auto end = new_state();
+  SessionPlace place = client.reserve(*this, {}), other = client.reserve(*this, {});
+  end->send(SessionReserved{1, PlaceAnswer::UserIpLimit});
+  ASSERT_TRUE(run_until([&] { return !answers.empty(); }));
+  EXPECT_EQ(answers, Answers{PlaceAnswer::UserIpLimit});
+  place = {};
+  other = {};
+  EXPECT_TRUE(hears({"reserve 1", "reserve 2", "end 2"}));
+  end->send(SessionReserved{2, PlaceAnswer::Granted});
+  end->send(AskIdle{5, {3}});
+  EXPECT_TRUE(hears({"reserve 1", "reserve 2", "end 2", "idle 17"}));
+  EXPECT_EQ(answers.size(), 1u) << "who has left hears nothing";
+}
+
+// ARCHITECTURE 8: logins go on without state, and what they hold counts for the next one.
+TEST_F(PlacesTest, AreGrantedWithoutState) {
+  EXPECT_FALSE(client.reserve(*this, {}).was_asked_for());
+  const SessionPlace kept = client.reserve(*this, {});
+  auto first = new_state();
+  ASSERT_TRUE(hears({"held 2"}));
+  const SessionPlace waiting = client.reserve(*this, {});
+  ASSERT_TRUE(hears({"held 2", "reserve 3"}));
+  first.reset();
+  ASSERT_TRUE(run_until([&] { return !answers.empty(); }));
+  EXPECT_EQ(answers, Answers{PlaceAnswer::Granted});
+  told.clear();
+  const auto second = new_state();
+  ASSERT_TRUE(run_until([&] { return told.size() == 2; }));
+  std::sort(told.begin(), told.end());
+  EXPECT_EQ(told, (Told{"held 2", "held 3"}));
+}
+
+TEST_F(PlacesTest, AnotherStateIsAskedAnew) {
+  const auto first = new_state();
+  const SessionPlace waiting = client.reserve(*this, {});
+  ASSERT_TRUE(hears({"reserve 1"}));
+  const auto second = new_state();
+  EXPECT_TRUE(hears({"reserve 1", "reserve 1"}));
+  EXPECT_TRUE(answers.empty());
+}
+
+TEST_F(PlacesTest, IdleSessionsAreClosedOnDemand) {
+  const auto end = new_state();
+  end->send(CloseIdle{{4, 5}, PlaceAnswer::UserLimit});
+  ASSERT_TRUE(run_until([&] { return !closed.empty(); }));
+  EXPECT_EQ(closed, (std::vector<uint64_t>{4, 5}));
+}
+
+// A one-shot worker gets a channel of its own once it needs answers; a new state is told by a new one.
+TEST_F(PlacesTest, AOneShotWorkerSendsAChannel) {
+  auto shared = make_channel_pair();
+  client.share(shared->first.get());
+  const auto opened = [&] {
+    char packet[100], control[CMSG_SPACE(sizeof(int))];
+    iovec iov{packet, sizeof packet};
+    msghdr message{nullptr, 0, &iov, 1, control, sizeof control, 0};
+    const ssize_t n = ::recvmsg(shared->second.get(), &message, MSG_DONTWAIT);
+    EXPECT_TRUE(n > 0 && decode_message<WorkerConnected>({packet, static_cast<size_t>(n)}));
+    int fd = -1;
+    if (n > 0 && CMSG_FIRSTHDR(&message) != nullptr) memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
+    return Fd(fd);
+  };
+  SessionPlace place = client.reserve(*this, {});
+  EXPECT_TRUE(place.was_asked_for());
+  auto first = state_at(opened());
+  ASSERT_TRUE(hears({"reserve 1"}));
+  first->send(SessionReserved{1, PlaceAnswer::Granted});
+  ASSERT_TRUE(run_until([&] { return !answers.empty(); }));
+  SessionStarted started = session("joe");
+  started.id = place.take();
+  const std::string record = client.started(started);
+  ASSERT_TRUE(hears({"reserve 1", "started 1"}));
+  client.forget_channel();
+  client.again(record);
+  const auto second = state_at(opened());
+  EXPECT_TRUE(hears({"reserve 1", "started 1", "started 1"}));
 }
 
 }  // namespace

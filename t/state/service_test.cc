@@ -39,6 +39,7 @@ struct StateServiceTest : testing::Test {
     service.add_login(std::move(pair->second), pid);
     Channel::Events events;
     events.packet = [this](std::string_view packet, std::span<Fd>) {
+      if (const auto answer = decode_message<SessionReserved>(packet)) answers.push_back(answer->answer);
       if (const auto kick = decode_message<KickSessions>(packet)) kicked = kick->ids;
     };
     events.lost = [this](std::string_view) { closed = true; };
@@ -74,6 +75,7 @@ struct StateServiceTest : testing::Test {
   Loop loop;
   std::vector<KickWorkers> ordered;
   std::vector<uint64_t> kicked;
+  std::vector<PlaceAnswer> answers;
   bool closed = false;
   StateService service{loop, static_cast<uint32_t>(::getpid()), [this](KickWorkers k) { ordered.push_back(std::move(k)); }};
 };
@@ -153,6 +155,73 @@ TEST_F(StateServiceTest, OneWorkerHasOneSession) {
   EXPECT_EQ(service.kick(of("joe")), 1u);
   ASSERT_EQ(ordered.size(), 1u);
   EXPECT_FALSE(ordered[0].many);
+}
+
+// --- limits ---------------------------------------------------------------------------
+
+ReserveSession wish(uint64_t id, const std::string& user) {
+  ReserveSession w;
+  w.id = id;
+  w.user = user;
+  w.service = "imap";
+  w.max_user = 1;
+  return w;
+}
+
+// ANVIL-7
+TEST_F(StateServiceTest, APlaceEndsWithItsWorker) {
+  auto first = login(10), second = login(20);
+  first->send(wish(1, "joe"));
+  ASSERT_TRUE(run_until([&] { return answers.size() == 1; }));
+  second->send(wish(1, "joe"));
+  ASSERT_TRUE(run_until([&] { return answers.size() == 2; }));
+  first.reset();
+  ASSERT_TRUE(run_until([&] { return service.roll().size() == 0; }));
+  second->send(wish(2, "joe"));
+  ASSERT_TRUE(run_until([&] { return answers.size() == 3; }));
+  EXPECT_EQ(answers, (std::vector<PlaceAnswer>{PlaceAnswer::Granted, PlaceAnswer::UserLimit, PlaceAnswer::Granted}));
+}
+
+TEST_F(StateServiceTest, TwoSessionsWithOneNumberAreNonsense) {
+  auto worker = login(10);
+  worker->send(wish(1, "joe"));
+  worker->send(wish(1, "jim"));
+  EXPECT_TRUE(run_until([&] { return closed && service.roll().size() == 0; }));
+}
+
+// It asks by a channel of its own; the kernel says whose that is, and there is one for each process.
+TEST_F(StateServiceTest, AOneShotWorkerAsksByAChannelThatItSends) {
+  const Fd pipe = reports();
+  auto first = make_channel_pair(), second = make_channel_pair();
+  const auto write_with = [&](Fd descriptor) {
+    auto copy = Fd(::fcntl(pipe.get(), F_DUPFD_CLOEXEC, 3));
+    Channel sender(loop, std::move(copy), Role::Login, Role::State, {});
+    std::vector<Fd> descriptors;
+    descriptors.push_back(std::move(descriptor));
+    sender.send(WorkerConnected{}, std::move(descriptors));
+  };
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    write_with(std::move(first->second));
+    write(first->first.get(), wish(1, "joe"));
+    write(first->first.get(), session(1, "joe"));
+    write_with(std::move(second->second));
+    write(second->first.get(), session(1, "joe"));
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  first->second.reset();
+  second->second.reset();
+  ASSERT_TRUE(run_until([&] { return service.roll().size() == 1; }));
+  char byte;
+  ASSERT_TRUE(run_until([&] { return ::recv(first->first.get(), &byte, 1, MSG_DONTWAIT) == 0; })) << "the former channel is closed";
+  ASSERT_TRUE(run_until([&] { return service.roll().size() == 1; }));
+  EXPECT_EQ(service.kick(of("joe")), 1u);
+  ASSERT_EQ(ordered.size(), 1u) << "by the master, who spreads many";
+  EXPECT_EQ(ordered[0].pids, std::vector<uint32_t>{static_cast<uint32_t>(pid)});
+  second->first.reset();
+  EXPECT_TRUE(run_until([&] { return service.roll().size() == 0; })) << "its end is the channel's";
 }
 
 }  // namespace

@@ -1,0 +1,24 @@
+// The policy server, over HTTP.
+#ifndef POSTERN_AUTH_POLICY_CLIENT_H
+#define POSTERN_AUTH_POLICY_CLIENT_H
+
+#include "auth/policy.h"
+
+namespace postern {
+
+class HttpClient;
+
+class PolicyClient final : public PolicyServer {
+ public:
+  // Both outlive it.
+  PolicyClient(HttpClient& http, const PolicyRules& rules) : http_(http), rules_(rules) {}
+  void ask(PolicyCommand command, std::string body, Done done) override;
+
+ private:
+  HttpClient& http_;
+  const PolicyRules& rules_;
+};
+
+}  // namespace postern
+
+#endif
