@@ -61,7 +61,7 @@ class AuthMain {
 int auth_main(int argc, char** argv) {
   RoleProcess role(Role::Auth, argc, argv);
   role.enter_jail(kAuthJail);
-  if (role.is_trial()) return RoleProcess::conclude(AuthSettings::problems(role.boot().configuration));
+  if (role.is_trial()) return RoleProcess::conclude(AuthSettings::problems(role.boot().configuration), AuthSettings::warnings(role.boot().configuration));
   auto settings = AuthSettings::compile(role.boot().configuration);
   if (!settings) fatal(kExitConfig, settings.error());
   // Where Kerberos looks for it; nothing else runs in this process yet.

@@ -59,6 +59,7 @@ struct DriverTraits {
   // and, beside the user, what tells one cached answer from another (AUTH-36).
   std::vector<VariableUse> uses;
   bool prefetch = false;          // no database: the row is what the passdb had as userdb_*
+  std::vector<std::string> warnings;  // what is allowed and probably not meant; for `postern -t`
   bool verifies = false;          // is given the client's password and answers with a PasswordCheck; has none to give away
   // Answers cost something, and may be kept for auth_cache_ttl: `uses` is complete, and they have no end of their own that comes
   // earlier (tokens). No: files and what needs no look-up; pam without cache_key (AUTH-21).
@@ -71,6 +72,9 @@ class Database {
   // Never throws. May block in an auth-worker only. `password`: to be checked by a database whose traits say that it
   // verifies; null: only who the user is, his password is known to be right, or there is none.
   virtual DbRow lookup(const Variables& variables, const SecretString* password) = 0;
+  // Gives `each` every user's name, in no order. Never throws; may block as lookup() may. The Error: this database cannot,
+  // or failed, perhaps after some names.
+  virtual Status iterate(const std::function<void(std::string_view user)>& each);
   // Its process should make room for a new one: libraries that leak (AUTH-21).
   virtual bool worn_out() const { return false; }
 };

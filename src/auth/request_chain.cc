@@ -166,7 +166,8 @@ PassResult AuthRequest::lookup_result(const DbRow& row) {
 
 std::optional<AuthStep> AuthRequest::compare(DbRow& row) {
   if (!row.password) {
-    note(db().driver, "No password returned (and no nopassword)");
+    // Queries of 2007 are so (row B21).
+    error(db().driver, "No password returned and no nopassword: where any password is right, add the field nopassword, in SQL 'Y' AS nopassword");
     take_result(PassResult::Mismatch);
     return std::nullopt;
   }

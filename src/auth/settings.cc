@@ -137,6 +137,16 @@ std::vector<std::string> AuthSettings::problems(const Configuration& configurati
   return fill(configuration, unused);
 }
 
+std::vector<std::string> AuthSettings::warnings(const Configuration& configuration) {
+  std::vector<std::string> out;
+  AuthSettings compiled;
+  if (!fill(configuration, compiled).empty()) return out;
+  for (const PassdbList* list : {&compiled.users, &compiled.masters, &compiled.userdbs})
+    for (const auto& db : list->databases)
+      for (const std::string& warning : db->traits.warnings) out.push_back(db->name + ": " + warning);
+  return out;
+}
+
 Result<AuthSettings> AuthSettings::compile(const Configuration& c) {
   const Settings& s = c.settings;
   AuthSettings out;

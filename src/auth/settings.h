@@ -76,6 +76,8 @@ struct AuthSettings {
   static Result<AuthSettings> compile(const Configuration& configuration);
   // All that compile() would say, not only the first; resolves no name.
   static std::vector<std::string> problems(const Configuration& configuration);
+  // What the databases' drivers allow and do not think is meant; for a configuration without problems.
+  static std::vector<std::string> warnings(const Configuration& configuration);
   // The mechanism when it is offered; null otherwise.
   const MechanismInfo* mechanism(std::string_view name) const;
   // Null: no local logins for that protocol.

@@ -68,6 +68,12 @@ std::string version_text() {
 #ifdef HAVE_SOCI
   options += " sql";
 #endif
+#ifdef HAVE_SOCI_MYSQL
+  options += " mysql";
+#endif
+#ifdef HAVE_SOCI_PGSQL
+  options += " pgsql";
+#endif
 #ifdef HAVE_SODIUM
   options += " argon2";
 #endif

@@ -84,8 +84,8 @@ RoleProcess::~RoleProcess() {
   set_log_sink(nullptr);
 }
 
-int RoleProcess::conclude(const std::vector<std::string>& errors) {
-  for (const std::string& error : errors) ::fprintf(stderr, "%s\n", error.c_str());
+int RoleProcess::conclude(const std::vector<std::string>& errors, const std::vector<std::string>& warnings) {
+  for (const std::string& error : errors.empty() ? warnings : errors) ::fprintf(stderr, "%s\n", error.c_str());
   return errors.empty() ? kExitOk : kExitConfig;
 }
 

@@ -38,8 +38,8 @@ class RoleProcess {
   // Where the keys of session tickets begin; to be had once, and then not kept here.
   SecretString take_ticket_seed() { return std::move(boot_.ticket_seed); }
   bool is_trial() const { return trial_; }
-  // Ends a trial: prints what is wrong; the value of main().
-  static int conclude(const std::vector<std::string>& errors);
+  // Ends a trial: prints what is wrong, or, when nothing is, what to warn of; the value of main().
+  static int conclude(const std::vector<std::string>& errors, const std::vector<std::string>& warnings = {});
   // Content of a file that the master read for us, by its path; null when it is not among them. PEM that stands in
   // the settings itself is found by itself.
   const SecretString* file(std::string_view path) const;

@@ -1,10 +1,17 @@
-// SQL: texts and parameters, and look-ups in real SQLite files.
+// SQL: look-ups in real SQLite files, and failover among hosts; texts are in sql_text_test.cc.
 #include <gtest/gtest.h>
 
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "auth/db_sql_plan.h"
+#include "auth/deadline.h"
 #include "auth/fake_variables.h"
 #include "auth/temp_dir.h"
 #include "config.h"
+#include "support/captured_log.h"
+#include "support/movable_clock.h"
 #ifdef HAVE_SOCI
 #include <sqlite3.h>
 
@@ -14,74 +21,19 @@
 namespace postern {
 namespace {
 
-const SqlDialect& sqlite() { return *find_sql_dialect("sqlite"); }
-
-// "text | value | value" for user Joe@Example.ORG.
-std::string bind(std::string_view query, const SqlDialect& dialect = sqlite()) {
-  const auto s = bind_sql(query, dialect);
-  if (!s) return "ERROR " + s.error();
-  std::string out = s->text;
-  for (const SqlParameter& p : s->parameters) out += " | " + p.value.expand(FakeVariables());
-  return out;
-}
-
-struct Case {
-  const char* query;
-  const char* expected;
-};
-TEST(SqlText, Binding) {  // DECISIONS section 2
-  constexpr Case kCases[] = {
-      {"SELECT 1", "SELECT 1"},
-      {"SELECT p FROM t WHERE u = '%u'", "SELECT p FROM t WHERE u = :p0 | Joe@Example.ORG"},
-      {"WHERE u = 'x-%Lu-y'", "WHERE u = :p0 | x-joe@example.org-y"},
-      {"WHERE u = '%n' AND d = '%d'", "WHERE u = :p0 AND d = :p1 | Joe | Example.ORG"},
-      {"WHERE u = %u", "WHERE u = :p0 | Joe@Example.ORG"},
-      {"WHERE u = '%{user | lower}'", "WHERE u = :p0 | joe@example.org"},
-      {"WHERE u = 'it''s %n'", "WHERE u = :p0 | it's Joe"},
-      {"SELECT 'it''s' AS x", "SELECT 'it''s' AS x"},
-      {"WHERE u LIKE '%%%n%%'", "WHERE u LIKE :p0 | %Joe%"},
-      {"WHERE u LIKE 'a%%'", "WHERE u LIKE 'a%'"},
-      {"SELECT 5 %% 3", "SELECT 5 % 3"},
-      {"SELECT concat('%n', '@', '%d') AS user", "SELECT concat(:p0, '@', :p1) AS user | Joe | Example.ORG"},
-      {"WHERE u IN (%u,%n)", "WHERE u IN (:p0,:p1) | Joe@Example.ORG | Joe"},
-      {"SELECT \"user\" FROM t", "SELECT \"user\" FROM t"},
-      {"SELECT a -- note\nFROM t WHERE u='%u'", "SELECT a -- note\nFROM t WHERE u=:p0 | Joe@Example.ORG"},
-      {"SELECT a -- note", "SELECT a -- note"},
-      {"WHERE u='%u' /* it's */ AND 1", "WHERE u=:p0 /* it's */ AND 1 | Joe@Example.ORG"},
-      {"WHERE u = '\\%n'", "WHERE u = :p0 | \\Joe"},
-  };
-  for (const Case& c : kCases) EXPECT_EQ(bind(c.query), c.expected) << c.query;
-}
-
-TEST(SqlText, WhatCannotBeBound) {
-  constexpr Case kCases[] = {
-      {"SELECT p FROM %d", "ERROR line 1, column 15: a variable cannot be bound here: names of tables, columns and functions are fixed"},
-      {"SELECT p FROM users_%d", "ERROR line 1, column 21: a variable cannot be bound here: names of tables, columns and functions are fixed"},
-      {"SELECT p\nFROM %d.users", "ERROR line 2, column 6: a variable cannot be bound here: names of tables, columns and functions are fixed"},
-      {"SELECT 1 AS %n", "ERROR line 1, column 13: a variable cannot be bound here: names of tables, columns and functions are fixed"},
-      {"SELECT %n%d", "ERROR line 1, column 8: a variable cannot be bound here: names of tables, columns and functions are fixed"},
-      {"SELECT \"%n\"", "ERROR line 1, column 9: a variable cannot be bound in a quoted identifier"},
-      {"SELECT `%n`", "ERROR line 1, column 9: a variable cannot be bound in a quoted identifier"},
-      {"SELECT 1 -- %n", "ERROR line 1, column 13: a variable cannot be bound in a comment"},
-      {"SELECT 'x%z'", "ERROR line 1, column 10: unknown variable '%z'"},
-      {"SELECT '%n", "ERROR line 1, column 8: a quoted literal has no end"},
-      {"SELECT \"n", "ERROR line 1, column 8: a quoted identifier has no end"},
-      {"SELECT /* x", "ERROR line 1, column 8: a comment has no end"},
-  };
-  for (const Case& c : kCases) EXPECT_EQ(bind(c.query), c.expected) << c.query;
-}
-
-TEST(SqlText, BackslashEscapes) {
-  const SqlDialect mysql{"mysql", true};
-  EXPECT_EQ(bind("WHERE u = 'a\\'%n'", mysql), "WHERE u = :p0 | a'Joe");
-  EXPECT_EQ(bind("SELECT 'a\\\\b'", mysql), "SELECT 'a\\\\b'");
-}
-
 DatabaseSettings block(const std::string& connect, const std::string& query) {
   DatabaseSettings s;
   s.driver = "sql";
   s.driver_settings = {{"sql_driver", "sqlite"}, {"sql_connect", connect}, {"sql_password_query", query}};
   return s;
+}
+
+TEST(SqlPlan, WarningsForPostgreSql) {  // row B21
+  DatabaseSettings s = block("host=h", "SELECT NULL AS password, 'Y' as nopassword, host, destuser, 'Y' AS proxy FROM proxy WHERE user = '%u'");
+  EXPECT_TRUE(describe_sql(s, DbKind::Passdb)->warnings.empty());
+  s.driver_settings["sql_driver"] = "pgsql";
+  ASSERT_EQ(describe_sql(s, DbKind::Passdb)->warnings.size(), 1u);
+  EXPECT_EQ(describe_sql(s, DbKind::Passdb)->warnings[0].substr(0, 37), "sql_password_query: line 1, column 91");
 }
 
 TEST(SqlPlan, Blocks) {
@@ -93,7 +45,15 @@ TEST(SqlPlan, Blocks) {
   s.driver_settings["sql_default_pass_scheme"] = "ROT13";
   EXPECT_EQ(describe_sql(s, DbKind::Passdb).error(), "sql_default_pass_scheme = ROT13: unknown scheme");
   s.driver_settings["sql_driver"] = "oracle";
-  EXPECT_EQ(describe_sql(s, DbKind::Passdb).error(), "sql_driver = oracle: accepted: sqlite");
+  EXPECT_EQ(describe_sql(s, DbKind::Passdb).error(), "sql_driver = oracle: accepted: sqlite, mysql, pgsql");
+  s.driver_settings["sql_driver"] = "sqlite";
+  s.driver_settings["sql_default_pass_scheme"] = "PLAIN";
+  s.driver_settings["sql_iterate_query"] = "SELECT '%u' AS user";
+  EXPECT_EQ(describe_sql(s, DbKind::Passdb).error(), "sql_iterate_query: has variables: it lists all users");
+  s.driver_settings.erase("sql_iterate_query");
+  s.driver_settings["sql_driver"] = "mysql";
+  s.driver_settings["sql_connect"] = "host=h nonsense";
+  EXPECT_EQ(describe_sql(s, DbKind::Passdb).error(), "sql_connect: a word without '='");
   s.driver_settings.clear();
   EXPECT_FALSE(describe_sql(s, DbKind::Passdb));
 }
@@ -194,11 +154,138 @@ TEST_F(Sqlite, ReplacedFileIsOpenedAgain) {
   EXPECT_EQ(ask(*db, "new"), "p host=h2 n=7 r=2.5");
 }
 
+TEST_F(Sqlite, Listing) {
+  const auto names = [](Database& db) {
+    std::string out;
+    const Status status = db.iterate([&](std::string_view user) { out.append(user).append(" "); });
+    return status ? out : "ERROR " + status.error();
+  };
+  DatabaseSettings s = block(dir_.path("users.db"), kQuery);
+  EXPECT_EQ(names(**open_sql(s, DbKind::Passdb)), "ERROR iterate_query is missing");
+  s.driver_settings["sql_iterate_query"] = "SELECT DISTINCT userid AS user FROM users ORDER BY userid";
+  EXPECT_EQ(names(**open_sql(s, DbKind::Passdb)), "joe null twice ");
+  s.driver_settings["sql_iterate_query"] = "SELECT userid AS username, host AS domain FROM users WHERE userid <> 'twice' ORDER BY 1";
+  EXPECT_EQ(names(**open_sql(s, DbKind::Passdb)), "joe@h1 null ");
+  s.driver_settings["sql_iterate_query"] = "SELECT nosuch FROM users";
+  EXPECT_NE(names(**open_sql(s, DbKind::Passdb)).find("no such column: nosuch"), std::string::npos);
+}
+
+TEST_F(Sqlite, MessagesNameTheBlock) {
+  DatabaseSettings s = block(dir_.path("users.db"), kQuery);
+  s.name = "people";
+  EXPECT_EQ(ask(**open_sql(s, DbKind::Passdb), "twice"), "broken: people: Password query returned multiple matches");
+}
+
 TEST_F(Sqlite, TableRemovedAndBack) {
   const auto db = open(kQuery);
   EXPECT_EQ(ask(*db, "joe").substr(0, 7), "{PLAIN}");
   run("ALTER TABLE users RENAME TO away");
   EXPECT_EQ(ask(*db, "joe").substr(0, 7), "broken:");
+  run("ALTER TABLE away RENAME TO users");
+  EXPECT_EQ(ask(*db, "joe").substr(0, 7), "{PLAIN}");
+}
+
+TEST(Deadline, EndsTheConnectionThatSomebodyWaitsFor) {
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+  char byte;
+  {
+    const Deadline deadline(ends[0], std::chrono::seconds(1));
+    EXPECT_FALSE(deadline.passed());
+    ssize_t got = 0;
+    while ((got = ::recv(ends[0], &byte, 1, 0)) < 0 && errno == EINTR) {
+    }
+    EXPECT_EQ(got, 0);
+    EXPECT_TRUE(deadline.passed());
+  }
+  EXPECT_FALSE(Deadline(-1, std::chrono::seconds(1)).passed()) << "a new one";
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+// Hosts that say what the test wants; `log` has what was asked of them.
+class SqlFailover : public testing::Test {
+ protected:
+  struct Host {
+    bool connects = true;
+    SqlFault fault = SqlFault::Query;
+    bool answers = true;
+  };
+  class Session final : public SqlSession {
+   public:
+    Session(SqlFailover& test, size_t host) : test_(test), host_(host) {}
+    SqlAnswer lookup(const std::vector<std::string>&) override {
+      test_.log_ += "q" + std::to_string(host_) + " ";
+      const Host& host = test_.hosts_[host_];
+      return {host.answers ? DbRow::not_found() : DbRow::broken("fault"), host.fault};
+    }
+    Status iterate(const std::function<void(std::string_view)>&) override { return {}; }
+    bool replaced() const override { return false; }
+
+   private:
+    SqlFailover& test_;
+    size_t host_;
+  };
+  void SetUp() override {
+    DatabaseSettings s = block("host=0 host=1", kQuery);
+    s.driver_settings["sql_driver"] = "mysql";
+    auto plan = SqlPlan::from(s, DbKind::Passdb);
+    auto targets = plan->connect.targets(*plan->dialect);
+    const auto opener = [this](const SqlPlan&, DbKind, const SqlHost& host) -> Result<std::unique_ptr<SqlSession>> {
+      const size_t number = static_cast<size_t>(host.label[0] - '0');
+      log_ += "c" + host.label + " ";
+      if (!hosts_[number].connects) return Error("refused");
+      return std::unique_ptr<SqlSession>(std::make_unique<Session>(*this, number));
+    };
+    database_ = make_sql(std::move(*plan), DbKind::Passdb, "", std::move(*targets), 0, opener, clock_);
+  }
+  std::string ask() {
+    log_.clear();
+    const DbRow row = database_->lookup(FakeVariables(), nullptr);
+    return log_ + (row.result == LookupResult::NotFound ? "ok" : row.why);
+  }
+  CapturedLog lines_;
+  MovableClock clock_;
+  Host hosts_[2];
+  std::string log_;
+  std::unique_ptr<Database> database_;
+};
+
+TEST_F(SqlFailover, AHostThatIsDownGivesWay) {  // AUTH-18
+  hosts_[0].connects = false;
+  EXPECT_EQ(ask(), "c0 c1 q1 ok");
+  EXPECT_EQ(ask(), "q1 ok") << "the connection is kept";
+}
+
+TEST_F(SqlFailover, AConnectionThatDiesIsTriedElsewhere) {
+  EXPECT_EQ(ask(), "c0 q0 ok");
+  hosts_[0].answers = false;
+  hosts_[0].fault = SqlFault::Host;
+  EXPECT_EQ(ask(), "q0 c1 q1 ok");
+}
+
+TEST_F(SqlFailover, AtMostAsManyTriesAsHosts) {
+  for (Host& host : hosts_) host = {true, SqlFault::Host, false};
+  EXPECT_EQ(ask(), "c0 q0 c1 q1 host 1: fault");
+}
+
+TEST_F(SqlFailover, AWrongQueryIsWrongEverywhere) {
+  hosts_[0].answers = false;
+  EXPECT_EQ(ask(), "c0 q0 fault");
+  EXPECT_EQ(ask(), "q0 fault") << "the connection is good";
+}
+
+TEST_F(SqlFailover, HostsThatAreDownWait) {
+  for (Host& host : hosts_) host.connects = false;
+  EXPECT_EQ(ask(), "c0 c1 host 1: refused");
+  EXPECT_EQ(ask(), "not connected: host 1: refused");
+  clock_.ahead += std::chrono::seconds(1);
+  EXPECT_EQ(ask(), "c0 c1 host 1: refused");
+  clock_.ahead += std::chrono::seconds(1);
+  EXPECT_EQ(ask(), "not connected: host 1: refused");
+  hosts_[1].connects = true;
+  clock_.ahead += std::chrono::seconds(4);
+  EXPECT_EQ(ask(), "c0 c1 q1 ok");
 }
 
 #endif

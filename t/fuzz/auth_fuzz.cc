@@ -41,7 +41,11 @@ void templates(std::string_view text) {
 
 // Whatever stands in the values, the text stays the same: it is bound.
 void sql(std::string_view text) {
-  for (const SqlDialect& dialect : {SqlDialect{"plain", false}, SqlDialect{"backslash", true}}) {
+  for (const char* name : {"sqlite", "mysql", "pgsql"}) {
+    const SqlDialect& dialect = *find_sql_dialect(name);
+    const auto connect = SqlConnect::parse(dialect, text);
+    expect(!connect || !connect->targets(dialect)->empty(), "there is a host");
+    if (connect) SqlConnect(*connect).add_options(text);
     const auto bound = bind_sql(text, dialect);
     if (!bound) continue;
     for (const SqlParameter& p : bound->parameters) {
