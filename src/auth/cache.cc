@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-#include "auth/digest.h"
+#include "crypt/digest.h"
 #include "base/text.h"
 
 namespace postern {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "auth/digest.h"
+#include "crypt/digest.h"
 
 namespace postern {
 namespace {
