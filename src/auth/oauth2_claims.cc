@@ -26,8 +26,8 @@ std::optional<TokenClaims::Value> scalar(const Json& value) {
   return TokenClaims::Value{TokenClaims::Kind::Text, {value.get<std::string>()}};
 }
 
-std::optional<TokenClaims::Value> taken(const Json& value) {
-  if (!value.is_array()) return scalar(value);
+TokenClaims::Value taken(const Json& value) {
+  if (!value.is_array()) return scalar(value).value_or(TokenClaims::Value{TokenClaims::Kind::Other, {}});
   TokenClaims::Value list{TokenClaims::Kind::List, {}};
   size_t bytes = 0;
   for (const Json& item : value) {
@@ -168,8 +168,7 @@ std::optional<TokenClaims> TokenClaims::parse(std::string_view json) {
   TokenClaims out;
   for (const auto& [name, value] : object.items()) {
     if (out.members_.size() >= kMaxMembers) break;
-    auto kept = is_usable(name) ? taken(value) : std::nullopt;
-    if (kept) out.members_.insert_or_assign(name, std::move(*kept));
+    if (is_usable(name) && !value.is_null()) out.members_.insert_or_assign(name, taken(value));
   }
   return out;
 }
@@ -189,13 +188,14 @@ const TokenClaims::Value* TokenClaims::find(std::string_view name) const {
 
 std::optional<std::string> TokenClaims::text(std::string_view name) const {
   const Value* value = find(name);
-  return value == nullptr ? std::nullopt : std::optional(joined(value->items));
+  return value == nullptr || value->kind == Kind::Other ? std::nullopt : std::optional(joined(value->items));
 }
 
 std::vector<std::string> TokenClaims::words(std::string_view name) const {
   const Value* value = find(name);
-  if (value == nullptr || value->kind == Kind::List) return value == nullptr ? std::vector<std::string>() : value->items;
   std::vector<std::string> out;
+  if (value == nullptr || value->kind == Kind::Other) return out;
+  if (value->kind == Kind::List) return value->items;
   for (const std::string_view word : split_words(value->items[0], " \t,")) out.emplace_back(word);
   return out;
 }

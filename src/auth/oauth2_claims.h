@@ -12,13 +12,13 @@
 
 namespace postern {
 
-// The members of one JSON object. Objects within it are left out; a list keeps its strings, numbers and flags.
+// The members of one JSON object but for nulls. What is within an object is left out; a list keeps its strings, numbers and flags.
 class TokenClaims {
  public:
-  enum class Kind : uint8_t { Text, Number, Flag, List };
+  enum class Kind : uint8_t { Text, Number, Flag, List, Other };
   struct Value {
     Kind kind;
-    std::vector<std::string> items;  // one, but for lists
+    std::vector<std::string> items;  // one; lists: any number; Other: none
   };
   struct Time {
     enum class State : uint8_t { Absent, Malformed, Given } state = State::Absent;
@@ -26,14 +26,14 @@ class TokenClaims {
   };
   static constexpr size_t kMaxMembers = 200, kMaxValue = 16 * 1024;
 
-  // Nothing when `json` is not one object. Members past the limits, or with a NUL or a line break in them, are left out.
+  // Nothing when `json` is not one object. A text past the limit, or with a NUL or a line break in it, is an Other.
   static std::optional<TokenClaims> parse(std::string_view json);
   // Members that both have keep the value of `later`.
   void merge(TokenClaims later);
   void set(std::string_view name, std::string_view value);
 
   const Value* find(std::string_view name) const;
-  // As one text, a list's items with a blank between them; nothing when absent.
+  // As one text, a list's items with a blank between them; nothing when absent or Other.
   std::optional<std::string> text(std::string_view name) const;
   // The items of a list, or the words of a text.
   std::vector<std::string> words(std::string_view name) const;

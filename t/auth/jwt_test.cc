@@ -1,4 +1,4 @@
-// Signed tokens and the keys for them (AUTH-25). The examples of RFC 7515 appendix A, and RFC 7517 appendix A.
+// Signed tokens and the keys for them (AUTH-25). The examples of RFC 7515 appendix A and RFC 7520 section 4.
 #include "auth/jwt.h"
 
 #include <gtest/gtest.h>
@@ -82,6 +82,33 @@ TEST(Jwt, TheExamplesOfTheStandard) {
   EXPECT_EQ(parse_jwt(kHs256)->claims.text("iss"), "joe");
 }
 
+TEST(Jwt, TheExamplesOfRfc7520) {  // sections 4.2 and 4.3: a text that is no JSON
+  const std::string text =
+    ".SXTigJlzIGEgZGFuZ2Vyb3VzIGJ1c2luZXNzLCBGcm9kbywgZ29pbmcgb3V0IHlvdXIgZG9vci4gWW91IHN0ZXAgb250byB0aGUgcm9hZCwgYW5kIGlmIHlv"
+    "dSBkb24ndCBrZWVwIHlvdXIgZmVldCwgdGhlcmXigJlzIG5vIGtub3dpbmcgd2hlcmUgeW91IG1pZ2h0IGJlIHN3ZXB0IG9mZiB0by4";
+  const auto rsa = JwtKey::from_rsa(*base64url_decode(
+    "n4EPtAOCc9AlkeQHPzHStgAbgs7bTZLwUBZdR8_KuKPEHLd4rHVTeT-O-XV2jRojdNhxJWTDvNd7nqQ0VEiZQHz_AJmSCpMaJMRBSFKrKb2wqVwGU_NsYOYL"
+    "-QtiWN2lbzcEe6XC0dApr5ydQLrHqkHHig3RBordaZ6Aj-oBHqFEHYpPe7Tpe-OfVfHd1E6cS6M1FZcD1NNLYD5lFHpPI9bTwJlsde3uhGqC0ZCuEHg8lhzw"
+    "OHrtIQbS0FVbb9k3-tVTU4fg_3L_vniUFAKwuCLqKnS2BYwdq_mzSnbLY7h_qixoR7jig3__kRhuaxwUkRz5iaiQkqgc5gHdrNP5zw"), *base64url_decode("AQAB"));
+  const auto curve = JwtKey::from_ec("P-521", *base64url_decode("AHKZLLOsCOzz5cY97ewNUajB957y-C-U88c3v13nmGZx6sYl_oJXu9A5RkTKqjqvjyekWF-7ytDyRXYgCF5cj0Kt"),
+    *base64url_decode("AdymlHvOiLxXkEhayXQnNCvDX4h9htZaCJN34kfmC6pV5OhQHiraVySsUdaQkAgDPrwQrJmbnX9cwlGfP-HqHZR1"));
+  ASSERT_TRUE(rsa && curve);
+  const auto pss = base64url_decode(
+    "cu22eBqkYDKgIlTpzDXGvaFfz6WGoz7fUDcfT0kkOy42miAh2qyBzk1xEsnk2IpN6-tPid6VrklHkqsGqDqHCdP6O8TTB5dDDItllVo6_1OLPpcbUrhiUSMx"
+    "bbXUvdvWXzg-UD8biiReQFlfz28zGWVsdiNAUf8ZnyPEgVFn442ZdNqiVJRmBqrYRXe8P_ijQ7p8Vdz0TTrxUeT3lm8d9shnr2lfJT8ImUjvAA2Xez2Mlp8c"
+    "BE5awDzT0qI0n6uiP1aCN_2_jLAeQTlqRHtfa64QQSUmFAAjVKPbByi7xho0uTOcbH510a6GYmJUAfmWjwZ6oD4ifKo8DYM-X72Eaw");
+  const auto ecdsa = base64url_decode(
+    "AE_R_YZCChjn4791jSQCrdPZCNYqHXCTZH0-JZGYNlaAjP2kqaluUIIUnC9qvbu9Plon7KRTzoNEuT4Va2cmL1eJAQy3mtPBu_u_sDDyYjnAMDxXPn7XrT0l"
+    "w-kvAD890jl8e2puQens_IEKBpHABlsbEPX6sFY8OcGDqoRuBomu9xQ2");
+  const std::string head = "eyJhbGciOiJQUzM4NCIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9";
+  EXPECT_TRUE(rsa->verifies(*find_jwt_algorithm("PS384"), head + text, *pss));
+  EXPECT_FALSE(rsa->verifies(*find_jwt_algorithm("RS384"), head + text, *pss)) << "another padding";
+  EXPECT_FALSE(rsa->verifies(*find_jwt_algorithm("PS256"), head + text, *pss)) << "another digest";
+  EXPECT_TRUE(curve->verifies(*find_jwt_algorithm("ES512"), "eyJhbGciOiJFUzUxMiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9" + text, *ecdsa));
+  EXPECT_FALSE(curve->verifies(*find_jwt_algorithm("ES512"), head + text, *ecdsa));
+  EXPECT_FALSE(curve->verifies(*find_jwt_algorithm("ES256"), head + text, *ecdsa));
+}
+
 TEST(Jwt, AKeyServesItsOwnKindOnly) {  // RS/HS confusion
   EXPECT_EQ(ask(kHs256, set_of({kRsa + "}", kEc + "}"})), "HS256 key '' not found");
   EXPECT_EQ(ask(kRs256, set_of({kOct + "}", kEc + "}"})), "RS256 key '' not found");
@@ -107,6 +134,8 @@ TEST(Jwt, NothingIsReadLeniently) {
   EXPECT_EQ(ask(with_header(R"({"alg":["HS256"]})"), keys), "JWT header: 'alg' is no text");
   EXPECT_EQ(ask(with_header(R"({"alg":"HS256","kid":7})"), keys), "JWT header: 'kid' is no text");
   EXPECT_EQ(ask(with_header(R"({"alg":"HS256","crit":["b64"],"b64":false})"), keys), "JWT header: 'crit' is not supported");
+  EXPECT_EQ(ask(with_header(R"({"alg":"HS256","crit":{}})"), keys), "JWT header: 'crit' is not supported");
+  EXPECT_EQ(ask(with_header(R"({"alg":"HS256","kid":"a\nb"})"), keys), "JWT header: 'kid' is no text");
   EXPECT_EQ(ask(with_header("[]"), keys), "JWT header is no JSON object in base64url");
   EXPECT_EQ(ask("eyJhbGciOiJIUzI1NiJ9." + kPayload + ".", keys), "JWT without a signature");
   EXPECT_EQ(ask("eyJhbGciOiJIUzI1NiJ9." + encoded("x") + ".AAAA", keys), "JWT payload is no JSON object in base64url");

@@ -111,6 +111,10 @@ TEST(TokenClaims, Json) {
   EXPECT_EQ(claims->text("c"), "true");
   EXPECT_EQ(claims->text("d"), "p 1 false");
   for (const char* name : {"e", "g", "h", "nothing"}) EXPECT_FALSE(claims->text(name)) << name;
+  EXPECT_EQ(claims->find("e")->kind, TokenClaims::Kind::Other);
+  EXPECT_EQ(claims->find("h")->kind, TokenClaims::Kind::Other);
+  EXPECT_EQ(claims->find("g"), nullptr) << "null is like nothing";
+  EXPECT_EQ(claims->words("e").size(), 0U);
   EXPECT_EQ(claims->words("a"), (std::vector<std::string>{"x", "y"}));
   EXPECT_EQ(claims->words("d").size(), 3U);
   for (const char* wrong : {"", "[]", "7", "{", "{} x", "{\"a\":\"\xff\"}", "null"}) EXPECT_FALSE(TokenClaims::parse(wrong)) << wrong;
@@ -119,10 +123,11 @@ TEST(TokenClaims, Json) {
 
 TEST(TokenClaims, Times) {
   using State = TokenClaims::Time::State;
-  const auto claims = *TokenClaims::parse(R"({"a":1700000000,"b":"1700000000","c":1700000000.9,"d":-1,"e":"soon","f":[1],"g":1e300,"h":true,"i":99999999999999999999})");
+  const auto claims = *TokenClaims::parse(R"({"a":1700000000,"b":"1700000000","c":1700000000.9,"d":-1,"e":"soon","f":[1],"g":1e300,"h":true,"i":99999999999999999999,"j":{},"k":null})");
   for (const char* name : {"a", "b", "c"}) EXPECT_EQ(claims.time(name).seconds, 1700000000) << name;
-  for (const char* name : {"d", "e", "f", "g", "h", "i"}) EXPECT_EQ(claims.time(name).state, State::Malformed) << name;
+  for (const char* name : {"d", "e", "f", "g", "h", "i", "j"}) EXPECT_EQ(claims.time(name).state, State::Malformed) << name;
   EXPECT_EQ(claims.time("x").state, State::Absent);
+  EXPECT_EQ(claims.time("k").state, State::Absent);
 }
 
 struct Case {
