@@ -33,7 +33,7 @@ struct PolicyFacts {
   bool tls = false;
   // reports only
   bool success = false, policy_reject = false;
-  std::string_view fail_type;
+  std::string_view fail_type{};
 };
 
 class PolicyRules {

@@ -25,7 +25,7 @@ AuthRequest::AuthRequest(AuthSettings& settings, const World& world, AuthStart s
 }
 
 AuthRequest::AuthRequest(AuthSettings& settings, const World& world, UserLookup lookup, Purpose purpose)
-    : AuthRequest(settings, world, AuthStart{lookup.id, {}, {}, std::move(lookup.subject)}, purpose) {
+    : AuthRequest(settings, world, AuthStart{lookup.id, {}, {}, std::move(lookup.subject), {}}, purpose) {
   lookup_ = std::move(lookup);
 }
 

@@ -21,7 +21,7 @@ struct ConnectionFacts {
   bool trusted = false;        // TCP peer is in login_trusted_networks
   bool binds = false;          // this TLS session has data that SASL can be bound to (-PLUS)
   bool certificate = false;    // the client showed a certificate, and it was verified
-  std::string stamp;           // unpredictable, of this connection alone; FrontSettings::wants_stamp only
+  std::string stamp{};           // unpredictable, of this connection alone; FrontSettings::wants_stamp only
 };
 
 // forward_ fields: names without the prefix, in the order of the reply.
