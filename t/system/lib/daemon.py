@@ -80,7 +80,12 @@ class Postern:
         if self.process.poll() is not None:
             raise AssertionError("postern ended with %d: %s" % (self.process.returncode, self.output()))
         ports = {"imap": self.imap, "pop3": self.pop3, "submission": self.submission, "sieve": self.sieve, "lmtp": self.lmtp}
-        return all(world.listening(ports[p]) for p in self.settings["protocols"] if p in ports)
+        return all(world.listening(ports[p]) for p in self.settings["protocols"] if p in ports) and all(map(os.path.exists, self.sockets()))
+
+    def sockets(self):
+        """Paths of the unix_listeners that are on; they come after the ports."""
+        listeners = (l for keys in self.settings["service"].values() for l in keys.get("unix_listener", ()))
+        return [os.path.join(self.folder, "run", l["path"]) for l in listeners if int(l.get("mode", "0600"), 8)]
 
     def output(self):
         return world.read(self.folder + "/out") + world.read(self.log)
