@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""posternctl auth: trials of logins and look-ups, with doveadm's output (point 9 of what sites need)."""
+"""posternctl auth: trials of logins and look-ups, with doveadm's output."""
 import json, os, subprocess, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
@@ -94,7 +94,7 @@ def it_works_after_a_reload_too():
 
 @test
 def a_broken_database_is_temporary():
-    """Point 12: never "failed"."""
+    """AUTH-4: never "failed"."""
     os.rename(world.path("proxy/users"), world.path("proxy/users.away"))
     try:
         out = ctl("auth", "test", "joe", PASSWORD)

@@ -108,7 +108,7 @@ def the_server_lets_somebody_wait():
 
 @test
 def without_an_answer_the_login_goes_on_or_is_a_temporary_failure():
-    """AUTH-48; point 12: never a wrong password."""
+    """AUTH-48, AUTH-4: never a wrong password."""
     policy.silent.set()
     try:
         contains(imap(asking, "slow"), "OK ")

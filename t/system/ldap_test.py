@@ -4,9 +4,10 @@ import os, signal, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import daemon, dovecot, ldap, lmtp_stub, stub, tap, world
-from clients import Imap, Lmtp, Pop3, Sieve, Smtp, b64
+from clients import Imap, Lmtp, b64
 from ldap import OPEN, PEOPLE, SUFFIX, person
 from tap import contains, expect, test, until
+from temporary import expect_temporary
 
 PASSWORD = daemon.PASSWORD
 ATTRS = "uid=user, userPassword=password, l=port, =proxy=y, =host=127.0.0.1, =pass=backendpw"
@@ -331,13 +332,7 @@ def a_server_that_is_away_is_a_temporary_failure_everywhere():
     away.stop()
     for way in ("away", "awaybind"):
         user = "joe@%s.test" % way
-        contains(login(user), "NO [UNAVAILABLE]")
-        contains(Pop3(proxy.pop3).login(user), "-ERR [SYS/TEMP]")
-        client = Smtp(proxy.submission)
-        client.command("EHLO client")
-        contains(client.plain(user), "454 4.7.0")
-        contains(Sieve(proxy.sieve).login(user), "NO (TRYLATER)")
-        expect(Lmtp(proxy.lmtp).login(user).startswith("451 4."), "LMTP")
+        expect_temporary(proxy, user)
     away.start()
     until(lambda: all(login("joe@%s.test" % way).startswith("OK") for way in ("away", "awaybind")), "it is used again", 30)
 

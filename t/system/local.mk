@@ -11,7 +11,7 @@ TESTS += $(SYSTEM_TESTS)
 EXTRA_DIST += $(SYSTEM_TESTS) %D%/lib/alpine.py %D%/lib/auth_http.py %D%/lib/redis.py %D%/lib/authorization.py \
   %D%/lib/backends.py %D%/lib/clients.py %D%/lib/cyrus.py %D%/lib/daemon.py %D%/lib/databases.py %D%/lib/dovecot.py \
   %D%/lib/ldap.py %D%/lib/kerberos.py %D%/lib/lmtp_stub.py %D%/lib/lmtp_world.py %D%/lib/mailhost.py \
-  %D%/lib/mail_programs.py %D%/lib/postfix.py %D%/lib/scram.py %D%/lib/stub.py %D%/lib/syslogd.py %D%/lib/tap.py \
+  %D%/lib/mail_programs.py %D%/lib/postfix.py %D%/lib/scram.py %D%/lib/stub.py %D%/lib/syslogd.py %D%/lib/tap.py %D%/lib/temporary.py \
   %D%/lib/traffic.py %D%/lib/trick_checks.py %D%/lib/tricks.py %D%/lib/world.py t/adapters/libconfig.py \
   t/adapters/postern.py t/adapters/DIFFERENCES.md
 

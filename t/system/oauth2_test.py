@@ -245,7 +245,7 @@ def every_protocol_has_the_challenge():
 
 @test
 def a_server_in_trouble_is_a_temporary_failure():
-    """Point 12: never a wrong password."""
+    """Never a wrong password (AUTH-4)."""
     troubles = {"500": (500, {"error": "invalid_token"}), "no JSON": (200, b"<html>"), "a list": (200, b"[]"), "nobody": authorization.claims(None),
                 "not found": (404, b""), "too long": (200, b'{"x":"' + b"x" * 200000 + b'"}'), "redirect": (302, b"")}
     for said in troubles.values():

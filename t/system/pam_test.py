@@ -4,8 +4,9 @@ import atexit, os, subprocess, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import daemon, stub, tap, world
-from clients import Imap, Pop3, Sieve, Smtp
+from clients import Imap, Pop3
 from tap import Skip, contains, expect, test
+from temporary import expect_temporary
 
 PASSWORD = daemon.PASSWORD
 FOLDER = "/etc/pam.d"
@@ -142,11 +143,7 @@ def a_stack_that_cannot_tell_is_a_temporary_failure_everywhere():
     temporary("joe@broken.test", "pam_authenticate")
     user = "joe@away.test"
     temporary(user, "pam_authenticate")
-    contains(Pop3(proxy.pop3).login(user), "-ERR [SYS/TEMP]")
-    client = Smtp(proxy.submission)
-    client.command("EHLO client")
-    contains(client.plain(user), "454 4.7.0")
-    contains(Sieve(proxy.sieve).login(user), "NO (TRYLATER)")
+    expect_temporary(proxy, user)
 
 
 @test

@@ -4,8 +4,8 @@ databases that are gone, slow or wrong (AUTH-17 to AUTH-19; rows A7, A8, B21, B2
 import functools, os, sqlite3, sys, threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-import daemon, databases, dovecot, stub, tap, world
-from clients import Imap, Lmtp, Pop3, Sieve, Smtp, b64
+import daemon, databases, dovecot, stub, tap, temporary, world
+from clients import Imap, b64
 from daemon import PASSWORD
 from tap import Skip, contains, expect, test, until
 
@@ -381,19 +381,6 @@ def a_host_that_hangs(kind):
             server.go_on()
 
 
-TEMPORARY = {"imap": (lambda user: imap(user), "NO [UNAVAILABLE]"),
-             "pop3": (lambda user: Pop3(proxy.pop3).login(user), "-ERR [SYS/TEMP]"),
-             "submission": (lambda user: greeted().login(user), "454"),
-             "sieve": (lambda user: Sieve(proxy.sieve).login(user), "NO (TRYLATER)"),
-             "lmtp": (lambda user: Lmtp(proxy.lmtp).login(user), "451 4.3.0")}
-
-
-def greeted():
-    client = Smtp(proxy.submission)
-    client.command("EHLO client")
-    return client
-
-
 @each
 def stopped_in_the_middle(kind):
     user = "joe@b21." + kind.driver
@@ -404,14 +391,14 @@ def stopped_in_the_middle(kind):
 
 
 def while_stopped(protocol):
-    def temporary(kind):
-        login, answer = TEMPORARY[protocol]
-        contains(login("joe@b21." + kind.driver), answer)
-    temporary.__name__ = "temporary_failure_of_%s_with" % protocol
-    each(temporary)
+    def told(kind):
+        ask, answer = temporary.WAYS[protocol]
+        contains(ask(proxy, "joe@b21." + kind.driver), answer)
+    told.__name__ = "temporary_failure_of_%s_with" % protocol
+    each(told)
 
 
-for name in TEMPORARY:
+for name in temporary.WAYS:
     while_stopped(name)
 
 
