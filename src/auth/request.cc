@@ -35,7 +35,7 @@ AuthStep AuthRequest::begin() {
   if (lookup_) return begin_walk({}, lookup_->user);
   offered_ = purpose_ == Purpose::Login ? settings_.mechanism(start_.mechanism) : find_mechanism(start_.mechanism);
   if (offered_ == nullptr) return refuse(AuthResult::BadMechanism, ReplyTime::Kind::Now);
-  if (settings_.require_client_cert && !start_.subject.cert_valid) {
+  if (settings_.require_client_cert && purpose_ == Purpose::Login && !start_.subject.cert_valid) {
     note(subsystem(), kNoCertificate);
     refusal_reason_ = "[ALERT] " + std::string(kNoCertificate);
     return refuse(AuthResult::Failed, ReplyTime::Kind::Now);
