@@ -6,14 +6,14 @@ BENCH_RUNS: how often each is measured (5). BENCH_SECONDS: about how long each t
 import os, pwd, statistics, subprocess, sys, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../system/lib"))
+sys.path[:0] = [HERE, os.path.join(HERE, "../system/lib")]
 import daemon, dovecot, postfix, world
+from figures import TICK, cpu_of, row
 from tap import until
 
 RUNS = int(os.environ.get("BENCH_RUNS", "5"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "2"))
 SESSIONS, SIZE, LARGE = 20, 10 << 10, 50 << 20
-TICK = 1.0 / os.sysconf("SC_CLK_TCK")
 NOBODY = pwd.getpwnam("nobody").pw_name
 SOURCE, SINK = postfix.tool("smtp-source"), postfix.tool("smtp-sink")
 
@@ -101,20 +101,6 @@ def busy_cpu():
     return (user + nice + system + irq + softirq) * TICK
 
 
-def cpu_of(root):
-    """Seconds of a process and all below it, those that ended included."""
-    total = 0.0
-    for pid in [root] + world.descendants(root):
-        try:
-            for task in os.listdir("/proc/%d/task" % pid):
-                total += int(world.read("/proc/%d/task/%s/schedstat" % (pid, task)).split()[0]) / 1e9
-            text = world.read("/proc/%d/stat" % pid)
-            total += sum(map(int, text[text.rindex(")") + 2:].split()[13:15])) * TICK  # cutime, cstime
-        except (OSError, IndexError, ValueError):
-            pass
-    return total
-
-
 def one_run(proxy, backend, options, count):
     """(messages/s direct, messages/s through, system CPU direct, Postern's CPU), the last two in us per message."""
     recipient = "user@%s.test" % backend.name
@@ -150,11 +136,6 @@ def growth(proxy, backend):
 
 
 # --- the table ---------------------------------------------------------------------------
-
-def row(text, ours, peer, ratio, limit, good):
-    print("| %s | %.4g | %s | %.3g | %s | %s |" % (text, ours, peer, ratio, limit, "ok" if good else "MISSED"), flush=True)
-    return good
-
 
 def report(proxy, all_backends):
     print("\n| LMTP | Postern | direct | ratio | limit | |\n|---|---|---|---|---|---|", flush=True)

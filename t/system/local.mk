@@ -4,7 +4,7 @@ SYSTEM_TESTS = %D%/config_test.py %D%/login_test.py %D%/auth_cache_test.py %D%/a
   %D%/sieve_test.py %D%/haproxy_test.py %D%/local_test.py %D%/alpine_test.py %D%/submission_test.py %D%/limits_test.py \
   %D%/user_limits_test.py %D%/log_test.py %D%/mechanisms_test.py %D%/fail2ban_test.py %D%/conformance_test.py \
   %D%/privileges_test.py %D%/state_test.py %D%/init_test.py %D%/source_ports_test.py %D%/sql_test.py %D%/tricks_test.py \
-  %D%/unix_socket_test.py %D%/admin_auth_test.py %D%/guess_test.py %D%/ldap_test.py %D%/pam_test.py %D%/oauth2_test.py \
+  %D%/unix_socket_test.py %D%/admin_auth_test.py %D%/guess_test.py %D%/ldap_test.py %D%/master_test.py %D%/pam_test.py %D%/oauth2_test.py \
   %D%/pw_test.py %D%/variables_test.py %D%/lmtp_test.py %D%/lmtp_failure_test.py %D%/lmtp_message_test.py \
   %D%/lmtp_local_test.py
 TESTS += $(SYSTEM_TESTS)
