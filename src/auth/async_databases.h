@@ -7,14 +7,12 @@
 
 namespace postern {
 
-class HttpClient;
 class Resolver;
 
 // What such databases work with; outlives them.
 struct AsyncWorld {
   Loop& loop;
   Resolver& resolver;
-  HttpClient* http;  // null: built without libcurl
 };
 
 // Opens them for all blocks of `settings`, which were compiled from `configuration`. The Error names the block.

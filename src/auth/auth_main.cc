@@ -9,7 +9,6 @@
 #include "auth/service.h"
 #include "base/log.h"
 #include "config.h"
-#include "net/http_client.h"
 #include "role/role.h"
 
 namespace postern {
@@ -68,12 +67,7 @@ int auth_main(int argc, char** argv) {
   if (!settings->krb5_keytab.empty()) ::setenv("KRB5_KTNAME", settings->krb5_keytab.c_str(), 1);
   const SystemClock clock;
   Resolver resolver(role.loop());
-#ifdef HAVE_CURL
-  HttpClient http(role.loop());
-  const AsyncWorld world{role.loop(), resolver, &http};
-#else
-  const AsyncWorld world{role.loop(), resolver, nullptr};
-#endif
+  const AsyncWorld world{role.loop(), resolver};
   if (const Status opened = open_async_databases(role.boot().configuration, world, *settings); !opened) fatal(kExitConfig, opened.error());
   AuthMain* main = nullptr;
   WorkerPool workers(role.loop(), {.workers = settings->max_workers},
@@ -82,7 +76,7 @@ int auth_main(int argc, char** argv) {
   MailStarts mail_starts([&](const StartMail& what, std::vector<Fd> descriptors) { role.control().send(what, std::move(descriptors)); });
   service.order_mail_from(mail_starts);
 #ifdef HAVE_CURL
-  PolicyClient policy(http, service.policy());
+  PolicyClient policy(role.loop(), service.policy());
   service.ask_policy_of(policy);
 #endif
   AuthMain handler(role, service, workers, mail_starts);

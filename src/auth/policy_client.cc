@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "net/http_client.h"
-
 namespace postern {
 
 void PolicyClient::ask(PolicyCommand command, std::string body, Done done) {

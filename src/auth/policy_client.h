@@ -3,19 +3,18 @@
 #define POSTERN_AUTH_POLICY_CLIENT_H
 
 #include "auth/policy.h"
+#include "net/http_client.h"
 
 namespace postern {
-
-class HttpClient;
 
 class PolicyClient final : public PolicyServer {
  public:
   // Both outlive it.
-  PolicyClient(HttpClient& http, const PolicyRules& rules) : http_(http), rules_(rules) {}
+  PolicyClient(Loop& loop, const PolicyRules& rules) : http_(loop), rules_(rules) {}
   void ask(PolicyCommand command, std::string body, Done done) override;
 
  private:
-  HttpClient& http_;
+  HttpClient http_;
   const PolicyRules& rules_;
 };
 
