@@ -119,9 +119,12 @@ void exchange(const MechanismInfo& info, std::string_view rest, const SaslSecret
 
 void mechanisms(std::string_view text) {
   const SaslSecret password{false, SecretString("what no input has: \xf0\x9f\x97\x9d")}, verifier{true, SecretString(text)};
-  for (const MechanismInfo& info : all_mechanisms())
+  for (const MechanismInfo& info : all_mechanisms()) {
+    // Its messages are Kerberos' to read, not ours, and without a keytab its library loses a name with each of them.
+    if (info.name == "GSSAPI") continue;
     for (const SaslSecret* secret : {static_cast<const SaslSecret*>(nullptr), &password, &verifier})
       if (secret == nullptr || info.proof) exchange(info, text, secret);
+  }
 }
 
 // What a backend says to our SCRAM, and what a client answers to DIGEST-MD5.
