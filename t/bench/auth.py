@@ -67,7 +67,8 @@ def connect_string(database):
 
 
 def postern(name, database, cached):
-    proxy = daemon.Postern(name, protocols=["imap"], auth_verbose=False, auth_cache_size=CACHE_SIZE[cached], login_proxy_timeout="30 secs", passdb=(
+    proxy = daemon.Postern(name, protocols=["imap"], auth_verbose=False, disable_plaintext_auth=False, auth_cache_size=CACHE_SIZE[cached],
+                           login_proxy_timeout="30 secs", passdb=(
         {"driver": "sql", "sql_driver": "pgsql", "sql_connect": connect_string(database), "sql_password_query": QUERY},))
     proxy.set(service={"imap-login": {"service_count": 0, "process_min_avail": 2, "process_limit": 2, "client_limit": 4000}})
     return proxy.start()
