@@ -44,7 +44,6 @@ void Attempts::count(const Attempt& attempt, Line& line, Verdict verdict, uint64
 void Attempts::forget(uint64_t ticket, Instant now) {
   const auto found = attempts_.find(ticket);
   if (found == attempts_.end()) return;
-  std::erase(lines_[found->second.line].waiting, ticket);
   leave(ticket, now);
 }
 
@@ -53,6 +52,7 @@ void Attempts::leave(uint64_t ticket, Instant now) {
   attempts_.erase(ticket);
   Line& line = lines_[key];
   if (line.turn == ticket) line.turn = 0;
+  std::erase(line.waiting, ticket);  // who ends before his turn, by a time-out, too
   --line.attempts;
   arrange(key, line, now);
   if (line.attempts == 0) lines_.erase(key);

@@ -106,6 +106,20 @@ TEST_F(AttemptsTest, ForgottenOnesHoldNobodyUp) {
   EXPECT_EQ(next(), "nobody");
 }
 
+// The service gives it up, as any other that takes too long, before its turn has come.
+TEST_F(AttemptsTest, OneThatEndsInTheLineHoldsNobodyUp) {
+  begins(1);
+  wrong(1);
+  begins(2);
+  begins(3);
+  EXPECT_EQ(attempts_.ends(2, Verdict::None, 0, now_), Turn::Now);
+  EXPECT_EQ(next(), "4: 3");
+  EXPECT_EQ(wrong(3), Turn::Now);
+  begins(4);
+  EXPECT_EQ(attempts_.ends(4, Verdict::None, 0, now_), Turn::Now);
+  EXPECT_EQ(next(), "nobody");
+}
+
 TEST_F(AttemptsTest, TheSamePasswordAgainIsNoFailure) {  // AUTH-43
   begins(1);
   begins(2);
