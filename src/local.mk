@@ -1,5 +1,4 @@
 # The only place that orders libraries: each may use those behind it.
-# {fmt} is used header-only: its library would bring the shared C++ runtime back (configure.ac, STATIC_RUNTIME).
 POSTERN_PURE_LIBS = libpure.a $(LIBCONFIG_LIBS) $(GSASL_LIBS)
 POSTERN_LIBS = libpostern.a $(POSTERN_PURE_LIBS) $(LIBEVENT_LIBS) $(OPENSSL_LIBS) $(SECCOMP_LIBS)
 

@@ -1,6 +1,6 @@
 #include "auth/admin_desk.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <utility>
 

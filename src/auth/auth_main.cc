@@ -1,5 +1,5 @@
 // postern-auth: who is this user, and where does he belong.
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <signal.h>
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 // Filters that count, and 2.3's hashes, which are numbers.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <charconv>
 

@@ -1,5 +1,5 @@
 // How a request ends: destination, reply, log.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <utility>

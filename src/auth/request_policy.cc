@@ -1,5 +1,5 @@
 // What a policy server is asked and told of this login (AUTH-45 to AUTH-48).
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <utility>
 

@@ -1,5 +1,5 @@
 // When attempts begin and replies leave: turns, delays, time-outs (AUTH-40 to AUTH-44).
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

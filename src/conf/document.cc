@@ -1,5 +1,5 @@
 // The sample file and the parts of postern.conf(5) that follow from the tables.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/text.h"
 #include "conf/blocks.h"

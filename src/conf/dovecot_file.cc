@@ -1,6 +1,6 @@
 #include "conf/dovecot_file.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/text.h"
 

@@ -4,7 +4,7 @@
 
 #include <libconfig.h++>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/text.h"
 #include "conf/build.h"

@@ -1,7 +1,7 @@
 #include "ctl/admin_client.h"
 
 #include <errno.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>

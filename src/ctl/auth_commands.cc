@@ -1,6 +1,6 @@
 #include "ctl/auth_commands.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/check.h"
 #include "base/text.h"

@@ -1,6 +1,6 @@
 #include "ctl/pw.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <getopt.h>
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 #include "login/auth_client.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/log.h"
 

@@ -1,6 +1,6 @@
 #include "login/client.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <sys/random.h>
 
 #include "base/base64.h"

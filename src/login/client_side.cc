@@ -1,6 +1,6 @@
 #include "login/client_side.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <sys/socket.h>
 
 #include <utility>

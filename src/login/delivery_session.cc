@@ -1,6 +1,6 @@
 #include "login/delivery_session.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <utility>
 

@@ -1,6 +1,6 @@
 #include "login/exchange.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <time.h>
 
 #include <utility>

@@ -1,7 +1,7 @@
 #include "login/local_delivery.h"
 
 #include <errno.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <sysexits.h>

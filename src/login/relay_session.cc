@@ -1,6 +1,6 @@
 #include "login/relay_session.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <random>
 

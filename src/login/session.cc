@@ -1,6 +1,6 @@
 #include "login/session.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/log.h"
 #include "base/text.h"

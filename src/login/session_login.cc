@@ -1,5 +1,5 @@
 // The half of a session that follows the word of auth: where the user goes, and handing him over.
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <time.h>
 
 #include "base/log.h"

@@ -1,7 +1,7 @@
 #include "master/admin_socket.h"
 
 #include <errno.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
 // Signals, reload, stop (DECISIONS section 5, MASTER-32 to 36).
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <signal.h>
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #include "master/environment.h"
 
 #include <errno.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // Local mail programs: auth orders them for users who have authenticated, login processes never do (PRIV-13). Their
 // sockets go back to auth, which hands them to the session that asked.
 #include <errno.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>

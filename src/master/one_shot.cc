@@ -1,7 +1,7 @@
 // service_count = 1: the master accepts, the prepared parent forks, the worker serves (MASTER-17, PROBES 1). Every
 // step here is paid by every login: no scan over children, no line in the log.
 #include <errno.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>

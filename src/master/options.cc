@@ -1,7 +1,7 @@
 #include "master/options.h"
 
 #include <event2/event.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include "config.h"

@@ -1,6 +1,6 @@
 #include "master/wait_text.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <sys/wait.h>
 
 #include "base/check.h"

@@ -1,7 +1,7 @@
 #include "proxy/proxy_login.h"
 
 #include <errno.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <string.h>
 #include <sys/socket.h>
 

@@ -1,6 +1,6 @@
 #include "proxy/route.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/text.h"
 #include "sasl/client.h"

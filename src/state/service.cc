@@ -1,6 +1,6 @@
 #include "state/service.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 #include "state/reservations.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 namespace postern {

@@ -1,6 +1,6 @@
 #include "proto/smtp/lmtp_words.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <time.h>
 
 #include <algorithm>
