@@ -21,8 +21,13 @@ struct WordRow {
   std::string_view ours, theirs;
 };
 // What nginx calls our services and mechanisms, where that differs from the name in lower case.
-constexpr WordRow kProtocols[] = {{"submission", "smtp"}};
+constexpr std::string_view kSubmission = "submission";
+constexpr WordRow kProtocols[] = {{kSubmission, "smtp"}};
 constexpr WordRow kMethods[] = {{"login", "plain"}, {"", "plain"}};
+constexpr std::string_view kNoResolver = "[UNAVAILABLE]";  // what it says of a client's host name when it looks none up
+
+// The one mechanism without a password that nginx has, too.
+bool is_external(const Variables& variables) { return iequals(variables.value(Variable::Mechanism, {}), "EXTERNAL"); }
 
 std::string their_word(std::span<const WordRow> rows, const std::string& ours) {
   const auto found = std::find_if(rows.begin(), rows.end(), [&](const WordRow& row) { return row.ours == ours; });
@@ -56,6 +61,22 @@ void add_envelope(Headers& headers) {
   const std::string recipient = headers.value(Variable::Recipient);
   headers.add("Auth-SMTP-From", "MAIL FROM:<" + header_escape(headers.value(Variable::Sender)) + ">");
   headers.add("Auth-SMTP-To", "RCPT TO:<" + header_escape(recipient.empty() ? headers.value(Variable::User) : recipient) + ">");
+}
+
+// The daemon's own session with the client: none behind a trusted peer that says he has one.
+void add_tls(Headers& headers, const TlsFacts& tls, bool pass_certificate) {
+  headers.add("Auth-SSL", "on");
+  if (tls.protocol.empty()) return;
+  const bool verified = !tls.sha1.empty();
+  headers.add("Auth-SSL-Protocol", tls.protocol);
+  headers.add("Auth-SSL-Cipher", tls.cipher);
+  headers.add("Auth-SSL-Verify", verified ? "SUCCESS" : "NONE");
+  if (!verified) return;
+  headers.add("Auth-SSL-Subject", tls.subject);
+  headers.add("Auth-SSL-Issuer", tls.issuer);
+  headers.add("Auth-SSL-Serial", tls.serial);
+  headers.add("Auth-SSL-Fingerprint", tls.sha1);
+  if (pass_certificate) headers.add_escaped("Auth-SSL-Cert", tls.pem);
 }
 
 // --- answer ------------------------------------------------------------------
@@ -97,7 +118,7 @@ struct ValueRow {
 // nginx goes on under the new name in all it does: in its log, and towards the backend. So it is `user`, not `destuser`.
 constexpr ValueRow kValues[] = {{"auth-user", "user"}, {"auth-pass", "pass"}};
 
-DbRow accepted(const HttpAnswer& answer, bool asked_password) {
+DbRow accepted(const HttpAnswer& answer, bool judges) {
   DbRow row;
   for (const ValueRow& value : kValues) {
     const std::string_view text = header_of(answer, value.header);
@@ -105,11 +126,11 @@ DbRow accepted(const HttpAnswer& answer, bool asked_password) {
     if (!text.empty()) row.fields.emplace_back(value.field, text);
   }
   if (auto why = add_destination(answer, row.fields)) return DbRow::broken(std::move(*why));
-  return with_check(std::move(row), asked_password ? PasswordCheck::Right : PasswordCheck::None);
+  return with_check(std::move(row), judges ? PasswordCheck::Right : PasswordCheck::None);
 }
 
-DbRow refused(std::string_view status, bool asked_password) {
-  if (!asked_password) return DbRow::not_found();
+DbRow refused(std::string_view status, bool judges) {
+  if (!judges) return DbRow::not_found();
   DbRow row;
   row.fields.emplace_back("reason", printable(status, kMaxReason));
   return with_check(std::move(row), PasswordCheck::Wrong);
@@ -122,29 +143,33 @@ AuthHttpVerdict wait(const HttpAnswer& answer) {
 
 }  // namespace
 
-std::vector<SecretString> auth_http_headers(const Variables& variables, const SecretString* password) {
-  Headers headers(variables);
-  const std::string method = password == nullptr ? "none" : their_word(kMethods, to_lower(headers.value(Variable::Mechanism)));
-  headers.add("Auth-Method", method);
+bool auth_http_judges(const AsyncLookup& what) { return what.shown.secret != nullptr || is_external(what.variables); }
+
+std::vector<SecretString> auth_http_headers(const AsyncLookup& what, bool pass_client_cert) {
+  Headers headers(what.variables);
+  const SecretString* secret = what.shown.secret;
+  const std::string mechanism = to_lower(headers.value(Variable::Mechanism)), service = headers.value(Variable::Service);
+  headers.add("Auth-Method", auth_http_judges(what) ? their_word(kMethods, mechanism) : "none");
   headers.add_escaped("Auth-User", headers.value(Variable::User));
-  headers.add_escaped("Auth-Pass", password == nullptr ? std::string_view() : password->reveal());
-  headers.add("Auth-Protocol", their_word(kProtocols, headers.value(Variable::Service)));
+  headers.add_escaped("Auth-Pass", secret == nullptr ? std::string_view() : secret->reveal());
+  if (!what.shown.challenge.empty()) headers.add_escaped("Auth-Salt", what.shown.challenge);
+  headers.add("Auth-Protocol", their_word(kProtocols, service));
   headers.add("Auth-Login-Attempt", headers.value(Variable::LoginAttempt));
   headers.add("Client-IP", headers.value(Variable::RemoteIp));
-  if (password == nullptr) add_envelope(headers);
-  if (headers.value(Variable::Secured) == "TLS") headers.add("Auth-SSL", "on");
+  if (service == kSubmission) headers.add("Client-Host", kNoResolver);
+  if (!auth_http_judges(what)) add_envelope(headers);
+  if (headers.value(Variable::Secured) == "TLS") add_tls(headers, what.subject.tls, pass_client_cert);
   return headers.take();
 }
 
-AuthHttpVerdict auth_http_verdict(const HttpAnswer& answer, bool asked_password) {
+AuthHttpVerdict auth_http_verdict(const HttpAnswer& answer, bool judges) {
   if (answer.status == 0) return {DbRow::broken("no answer: " + printable(answer.why))};
-  if (answer.status != 200) return {DbRow::broken("HTTP status " + std::to_string(answer.status))};
   const std::string_view status = header_of(answer, "auth-status");
-  if (status.empty()) return {DbRow::broken("the answer has no Auth-Status")};
-  if (status == "OK") return {accepted(answer, asked_password)};
+  if (status.empty()) return {DbRow::broken("the answer has no Auth-Status, its HTTP status is " + std::to_string(answer.status))};
+  if (status == "OK") return {accepted(answer, judges)};
   if (status == "WAIT") return wait(answer);
   if (header_of(answer, "auth-error-code").starts_with('4')) return {DbRow::broken("the service says: " + printable(status, kMaxReason))};
-  return {refused(status, asked_password)};
+  return {refused(status, judges)};
 }
 
 }  // namespace postern

@@ -61,6 +61,7 @@ struct DriverTraits {
   bool prefetch = false;          // no database: the row is what the passdb had as userdb_*
   std::vector<std::string> warnings;  // what is allowed and probably not meant; for `postern -t`
   bool verifies = false;          // is given the client's password and answers with a PasswordCheck; has none to give away
+  bool verifies_digests = false;  // and digests of one, with their challenge (Credential)
   // Answers cost something, and may be kept for auth_cache_ttl: `uses` is complete, and they have no end of their own that comes
   // earlier (tokens). No: files and what needs no look-up; pam without cache_key (AUTH-21).
   bool cacheable = false;
@@ -79,13 +80,26 @@ class Database {
   virtual bool worn_out() const { return false; }
 };
 
+// What a database that verifies is to judge.
+struct Credential {
+  const SecretString* secret = nullptr;  // the client's password; with a challenge, the digest in hex that answers it; null: nothing
+  std::string_view challenge{};
+};
+
+// What a database that answers later is asked. All of it is good until lookup() returns.
+struct AsyncLookup {
+  const Variables& variables;
+  const AuthSubject& subject;
+  Credential shown{};
+};
+
 // A database that answers later: it waits for a socket in auth's loop.
 class AsyncDatabase {
  public:
   using Done = std::function<void(DbRow)>;
   virtual ~AsyncDatabase() = default;
-  // `variables` and `password` (as above) are used before it returns; `done` is called once, never before it returned.
-  virtual void lookup(const Variables& variables, const SecretString* password, Done done) = 0;
+  // `done` is called once, never before it returned.
+  virtual void lookup(const AsyncLookup& what, Done done) = 0;
 };
 
 struct Driver {

@@ -23,8 +23,8 @@ class HttpDatabase final : public AsyncDatabase {
   HttpDatabase(HttpPlan plan, const AsyncWorld& world)
       : plan_(std::move(plan)), loop_(world.loop), client_(world.loop, {.requests = plan_.max_requests}) {}
 
-  void lookup(const Variables& variables, const SecretString* password, Done done) override {
-    lookups_.emplace_front(*this, request_for(variables, password), password != nullptr, std::move(done));
+  void lookup(const AsyncLookup& what, Done done) override {
+    lookups_.emplace_front(*this, request_for(what), auth_http_judges(what), std::move(done));
     lookups_.front().self = lookups_.begin();
     send(lookups_.front());
   }
@@ -33,19 +33,19 @@ class HttpDatabase final : public AsyncDatabase {
   struct Lookup {
     HttpDatabase& owner;
     HttpRequest request;
-    bool asked_password;
+    bool judges;
     Done done;
     std::list<Lookup>::iterator self{};
     Milliseconds waited{0};
     Timer again{};
 
-    Lookup(HttpDatabase& o, HttpRequest r, bool asked, Done d) : owner(o), request(std::move(r)), asked_password(asked), done(std::move(d)) {}
+    Lookup(HttpDatabase& o, HttpRequest r, bool j, Done d) : owner(o), request(std::move(r)), judges(j), done(std::move(d)) {}
   };
 
-  HttpRequest request_for(const Variables& variables, const SecretString* password) const {
+  HttpRequest request_for(const AsyncLookup& what) const {
     HttpRequest request;
-    request.url = plan_.url_for(variables);
-    request.headers = auth_http_headers(variables, password);
+    request.url = plan_.url_for(what.variables);
+    request.headers = auth_http_headers(what, plan_.pass_client_cert);
     for (const std::string& header : plan_.headers) request.headers.emplace_back(header);
     request.timeout = plan_.timeout;
     request.ca_file = plan_.ca_file;
@@ -55,7 +55,7 @@ class HttpDatabase final : public AsyncDatabase {
   }
 
   void send(Lookup& lookup) {
-    client_.send(lookup.request, [this, &lookup](const HttpAnswer& answer) { take(lookup, auth_http_verdict(answer, lookup.asked_password)); });
+    client_.send(lookup.request, [this, &lookup](const HttpAnswer& answer) { take(lookup, auth_http_verdict(answer, lookup.judges)); });
   }
 
   void take(Lookup& lookup, AuthHttpVerdict verdict) {

@@ -75,12 +75,21 @@ Status take_limit(const DatabaseSettings& settings, HttpPlan& plan) {
   return {};
 }
 
+Status take_pass_client_cert(const DatabaseSettings& settings, HttpPlan& plan) {
+  const std::string text = setting(settings, "pass_client_cert");
+  const auto flag = parse_yes_no(text.empty() ? "no" : text);
+  if (!flag) return Error("http_pass_client_cert = " + text + ": accepted: yes, no");
+  plan.pass_client_cert = *flag;
+  return {};
+}
+
 }  // namespace
 
 Result<HttpPlan> HttpPlan::from(const DatabaseSettings& settings) {
   if (!settings.args.empty()) return Error("args: http has none; see http_url");
   HttpPlan plan;
-  const Status steps[] = {take_url(settings, plan), take_headers(settings, plan), take_timeout(settings, plan), take_limit(settings, plan)};
+  const Status steps[] = {take_url(settings, plan), take_headers(settings, plan), take_timeout(settings, plan), take_limit(settings, plan),
+                          take_pass_client_cert(settings, plan)};
   for (const Status& step : steps)
     if (!step) return Error(step.error());
   plan.ca_file = setting(settings, "ca_file");
@@ -105,6 +114,7 @@ Result<DriverTraits> describe_http(const DatabaseSettings& settings, DbKind) {
   DriverTraits traits;
   traits.default_scheme = "PLAIN";
   traits.verifies = true;
+  traits.verifies_digests = true;
   return traits;
 }
 

@@ -15,6 +15,7 @@ struct HttpPlan {
   std::vector<std::string> headers;  // "Name: value", the same in every request
   Milliseconds timeout{10'000};
   size_t max_requests = 1'000;
+  bool pass_client_cert = false;
   std::string ca_file, cert_file, key_file;
 
   static Result<HttpPlan> from(const DatabaseSettings& settings);

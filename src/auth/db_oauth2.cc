@@ -60,10 +60,10 @@ class Oauth2Database final : public AsyncDatabase {
         http_(loop, {.connections = plan_.connections, .idle = plan_.idle}),
         keys_(open_jwt_keys(plan_.jwks_file, plan_.key_prefix)) {}
 
-  void lookup(const Variables& variables, const SecretString* password, Done done) override {
+  void lookup(const AsyncLookup& what, Done done) override {
     // There are no users here, only tokens.
-    if (password == nullptr) return answer(std::move(done), DbRow::not_found());
-    auto lookup = std::make_shared<TokenLookup>(plan_, variables, *password);
+    if (what.shown.secret == nullptr) return answer(std::move(done), DbRow::not_found());
+    auto lookup = std::make_shared<TokenLookup>(plan_, what.variables, *what.shown.secret);
     lookup->done = std::move(done);
     plan_.use_grant_password ? get_token(lookup) : check(lookup);
   }

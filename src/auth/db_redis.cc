@@ -19,8 +19,8 @@ class RedisDatabase final : public AsyncDatabase {
   RedisDatabase(RedisPlan plan, DbKind kind, const AsyncWorld& world)
       : plan_(std::move(plan)), kind_(kind), loop_(world.loop), client_(world.loop, world.resolver, options_of(plan_)) {}
 
-  void lookup(const Variables& variables, const SecretString*, Done done) override {
-    const auto key = plan_.key_for(variables);
+  void lookup(const AsyncLookup& what, Done done) override {
+    const auto key = plan_.key_for(what.variables);
     if (!key) return loop_.defer([done = std::move(done)] { done(DbRow::not_found()); });
     const std::string_view words[] = {plan_.format->command, *key};
     client_.send(words, [row = plan_.format->row, kind = kind_, done = std::move(done)](Result<RedisReply> reply) {

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "conf/node.h"
+#include "conf/values.h"
 #include "net/http_client.h"
 
 namespace postern {
@@ -16,9 +17,8 @@ constexpr std::string_view kTokenVariable = "oauth2\1";
 constexpr std::string_view kKeyDict = "fs:posix:prefix=";
 
 Result<bool> flag(const std::string& text) {
-  if (iequals(text, "yes") || iequals(text, "y") || iequals(text, "true") || text == "1") return true;
-  if (text.empty() || iequals(text, "no") || iequals(text, "n") || iequals(text, "false") || text == "0") return false;
-  return Error("accepted: yes, no");
+  const auto value = parse_yes_no(text.empty() ? "no" : text);
+  return value ? value : Error("accepted: yes, no");
 }
 
 Status take_flag(const std::string& text, bool& out) {

@@ -84,6 +84,7 @@ AuthStep AuthRequest::take(SaslPassword credentials) {
 
 AuthStep AuthRequest::take(SaslClaim claim) {
   proof_ = Proof::Open;
+  digest_ = std::move(claim.digest);
   return begin_walk(claim.authzid, claim.authcid);
 }
 

@@ -31,10 +31,10 @@ struct AskResponse {
   ReplyTime when{};
 };
 struct AskLookup { WorkerLookup what; };                          // then take_row()
-// then take_row(). `password`: the request's, to be checked by the database; or null.
+// then take_row(). `shown`: the request's, to be judged by the database.
 struct AskAsync {
   AsyncDatabase* database;
-  const SecretString* password;
+  Credential shown;
 };
 struct AskVerify { WorkerVerify what; };                          // then take_verdict()
 struct AskAddresses { std::string name; Milliseconds timeout; };  // then take_addresses()
@@ -118,7 +118,7 @@ class AuthRequest final : public Variables {
   AuthStep master_over(PassResult verdict);
   std::optional<DbRow> known_row();
   AuthStep ask(const Passdb& database, Waiting waiting);
-  const SecretString* password_to_check(const Passdb& database) const;
+  Credential credential_for(const Passdb& database) const;
   std::optional<PassResult> unanswerable() const;
   std::optional<AuthStep> take_db_row(DbRow row);
   std::optional<AuthStep> decide_password(DbRow& row);
@@ -206,6 +206,7 @@ class AuthRequest final : public Variables {
   SecretString password_;
   bool have_password_ = false;
   Proof proof_ = Proof::None;
+  std::optional<SaslDigest> digest_;  // the claim, where a database can check it
   std::optional<SaslSecret> secret_;  // what the claim is checked against
   AuthResult refusal_ = AuthResult::Failed;  // RefusalHeard: what comes next
   std::string refusal_text_;  // a database's, instead of the mechanism's

@@ -24,7 +24,7 @@ bool is_kept(const DbRow& row) {
 // less of the user than one that is not.
 AuthCache::Key AuthRequest::cache_key(const Passdb& database) const {
   CacheKey key;
-  key.add(local_ != nullptr ? "U" : "P").add(std::to_string(database.index)).add(password_to_check(database) != nullptr ? "v" : "");
+  key.add(local_ != nullptr ? "U" : "P").add(std::to_string(database.index)).add(credential_for(database).secret != nullptr ? "v" : "");
   key.add(cached_as_).add(master_user_);
   for (const VariableUse& use : database.traits.uses) key.add(value(use.variable, use.argument));
   return world_.cache->key(key);
@@ -103,7 +103,7 @@ DbRow AuthRequest::keep(const Passdb& database, DbRow row) {
     cache.mismatched(use_.key, world_.now());
   else if (!is_kept(row))
     cache.forget(use_.key);
-  else if (row.result == LookupResult::NotFound || row.check == PasswordCheck::Right || password_to_check(database) == nullptr)
+  else if (row.result == LookupResult::NotFound || row.check == PasswordCheck::Right || credential_for(database).secret == nullptr)
     use_.serial = cache.put(use_.key, cached_as_, row, world_.now());
   return row;
 }

@@ -45,26 +45,28 @@ AuthStep AuthRequest::walk_on() {
 // What the database at_ says at once; nothing: it is to be asked.
 std::optional<DbRow> AuthRequest::known_row() {
   use_ = {};
-  return db().local == nullptr ? from_cache(db()) : db().local->lookup(*this, password_to_check(db()));
+  return db().local == nullptr ? from_cache(db()) : db().local->lookup(*this, credential_for(db()).secret);
 }
 
 AuthStep AuthRequest::ask(const Passdb& database, Waiting waiting) {
   waiting_ = waiting;
-  if (database.async != nullptr) return AskAsync{database.async.get(), password_to_check(database)};
+  if (database.async != nullptr) return AskAsync{database.async.get(), credential_for(database)};
   return AskLookup{make_lookup(database)};
 }
 
-// Null when the database checks none, or the password is known to be right, or does not matter.
-const SecretString* AuthRequest::password_to_check(const Passdb& database) const {
+// Nothing when the database checks none, or the password is known to be right, or does not matter.
+Credential AuthRequest::credential_for(const Passdb& database) const {
   const bool passdb = local_ == nullptr && !lookup_;
-  const bool matters = passdb && have_password_ && !walk_->state().password_verified && !list_->rules[at_].deny;
-  return database.traits.verifies && matters ? &password_ : nullptr;
+  const bool matters = passdb && !walk_->state().password_verified && !list_->rules[at_].deny;
+  if (!database.traits.verifies || !matters) return {};
+  if (have_password_) return {&password_};
+  return digest_ && database.traits.verifies_digests ? Credential{&digest_->digest, digest_->challenge} : Credential{};
 }
 
 // What follows without asking: a proof cannot be checked by a database that has no password to give away (AUTH-20, AUTH-27).
 std::optional<PassResult> AuthRequest::unanswerable() const {
   const Passdb& database = *list_->databases[at_];
-  if (!database.traits.verifies || proof_ != Proof::Open) return std::nullopt;
+  if (!database.traits.verifies || proof_ != Proof::Open || (digest_ && database.traits.verifies_digests)) return std::nullopt;
   note(database.driver, std::string(offered_->name) + " needs a stored password, and this database only checks passwords");
   return PassResult::UnknownScheme;
 }
@@ -73,7 +75,7 @@ WorkerLookup AuthRequest::make_lookup(const Passdb& database) const {
   WorkerLookup out;
   out.userdb = local_ != nullptr;
   out.database = database.index;
-  if (const SecretString* password = password_to_check(database)) {
+  if (const SecretString* password = credential_for(database).secret) {
     out.password = *password;
     out.verify = true;
   }
@@ -129,15 +131,17 @@ std::optional<AuthStep> AuthRequest::decide_password(DbRow& row) {
   else if (list_->rules[at_].deny) result = PassResult::Mismatch;  // listed; the password does not matter
   else if (fields_.has("noauthenticate")) result = PassResult::Next;
   else if (walk_->state().password_verified) result = PassResult::Ok;
-  else if (proof_ == Proof::Open) result = keep_secret(row);
   else if (row.check != PasswordCheck::None) result = check_result(row);
+  else if (proof_ == Proof::Open) result = keep_secret(row);
   else if (proof_ == Proof::Vouched) result = PassResult::Ok;
   else if (fields_.has("nopassword") && (!row.password || row.password->empty())) result = PassResult::Ok;
   if (!result) {
     if (fields_.has("nopassword")) error(db().driver, "nopassword set but password is non-empty");
     return compare(row);
   }
-  take_result(checked(*result));
+  result = checked(*result);
+  if (result == PassResult::Ok && row.check == PasswordCheck::Right && proof_ == Proof::Open) proof_ = Proof::Right;
+  take_result(*result);
   return std::nullopt;
 }
 
@@ -308,6 +312,7 @@ AuthStep AuthRequest::chain_over() {
 
 // The master's password was right: from now on the user he wants to be (AUTH-12).
 AuthStep AuthRequest::master_over(PassResult verdict) {
+  if (proof_ == Proof::Right) return refuse_master();
   const bool go_on = walk_->continued() && walk_->state().password_verified;
   if (proof_ == Proof::Open || (verdict != PassResult::Ok && !go_on)) return settle(verdict);
   master_user_ = std::exchange(user_, login_user_);

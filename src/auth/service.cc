@@ -178,7 +178,8 @@ void AuthService::ask(uint64_t serial, AskLookup& step) {
 }
 
 void AuthService::ask(uint64_t serial, AskAsync& step) {
-  step.database->lookup(*find(serial)->request, step.password, [this, alive = alive_, serial](DbRow row) {
+  const AuthRequest& request = *find(serial)->request;
+  step.database->lookup({request, request.subject(), step.shown}, [this, alive = alive_, serial](DbRow row) {
     if (*alive) go_on(serial, [&](AuthRequest& r) { return r.take_row(std::move(row)); });
   });
 }

@@ -32,7 +32,7 @@ constexpr DriverRow kDrivers[] = {
      "timeout debug_level blocking ldaprc_path sasl_bind sasl_mech sasl_realm sasl_authz_id",
      false},
     {"redis", "redis_", false, "uri key format default_pass_scheme connect_timeout timeout max_requests", false},
-    {"http", "http_", false, "url header timeout max_requests ca_file cert_file key_file", false},
+    {"http", "http_", false, "url header timeout max_requests ca_file cert_file key_file pass_client_cert", false},
     {"oauth2", "oauth2_", true,
      "tokeninfo_url introspection_url introspection_mode force_introspection grant_url use_grant_password client_id client_secret scope "
      "issuers username_attribute username_format username_validation_format active_attribute active_value pass_attrs "

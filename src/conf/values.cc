@@ -114,11 +114,8 @@ std::string pairs_accept(const Row&) { return "fields such as \"proxy=y host=192
 // --- from a string in quotes ---------------------------------------------------
 
 Value flag_from(const Row& row, std::string_view text) {
-  for (std::string_view word : {"yes", "true", "on", "y", "1"})
-    if (iequals(text, word)) return SettingValue(true);
-  for (std::string_view word : {"no", "false", "off", "n", "0"})
-    if (iequals(text, word)) return SettingValue(false);
-  return wrong(row, "is neither yes nor no");
+  const auto flag = parse_yes_no(text);
+  return flag ? Value(SettingValue(*flag)) : wrong(row, flag.error());
 }
 
 Value number_from(const Row& row, std::string_view text) {
@@ -279,6 +276,14 @@ Result<SettingValue> parse_value(const Row& row, const Node& node) {
 }
 
 Result<SettingValue> parse_value_text(const Row& row, std::string_view text) { return kind_of(row).from_text(row, text); }
+
+Result<bool> parse_yes_no(std::string_view text) {
+  for (std::string_view word : {"yes", "true", "on", "y", "1"})
+    if (iequals(text, word)) return true;
+  for (std::string_view word : {"no", "false", "off", "n", "0"})
+    if (iequals(text, word)) return false;
+  return Error("is neither yes nor no");
+}
 
 Result<int64_t> parse_time(std::string_view text) {
   const auto parts = split_number(text);

@@ -24,6 +24,8 @@ std::string quoted(std::string_view text);
 // "a time from 1 sec to 1 day, such as \"30 secs\"".
 std::string accepted_text(const Row& row);
 
+// "yes", "true", "on", "y", "1" and their opposites.
+Result<bool> parse_yes_no(std::string_view text);
 // "30 secs" -> 30000. Units: any beginning of secs, seconds, mins, minutes, hours, days, weeks, msecs,
 // milliseconds; only 0 may go without.
 Result<int64_t> parse_time(std::string_view text);

@@ -18,6 +18,14 @@ namespace postern {
 using FieldList = std::vector<std::pair<std::string, std::string>>;
 
 // What auth knows of a client, all of it told by the login process (AUTH-32).
+// Of a TLS session, for services that want to know it.
+struct TlsFacts {
+  std::string protocol, cipher;  // "TLSv1.3" and OpenSSL's name; empty without TLS
+  // Of a verified client certificate: RFC 2253 names, serial number and SHA-1 in hex, the whole as PEM; else empty.
+  std::string subject, issuer, serial, sha1, pem;
+  auto fields() { return std::tie(protocol, cipher, subject, issuer, serial, sha1, pem); }
+};
+
 struct AuthSubject {
   std::string service;      // "imap", "pop3"
   std::string session;      // LOG-5
@@ -36,10 +44,11 @@ struct AuthSubject {
   bool cert_valid = false;  // he showed a certificate, and it was verified; without that nothing is said of one
   std::string cert_name;    // ssl_cert_username_field of it
   std::string cert_fp, cert_key_fp;  // SHA-256 of the certificate and of its key, hex
+  TlsFacts tls;
 
   auto fields() {
     return std::tie(service, session, local_name, client_id, remote, local, real_remote, real_local, secured, pid,
-                    no_penalty, forward, max_userip, attempt, tls_unique, tls_exporter, cert_valid, cert_name, cert_fp, cert_key_fp);
+                    no_penalty, forward, max_userip, attempt, tls_unique, tls_exporter, cert_valid, cert_name, cert_fp, cert_key_fp, tls);
   }
 };
 

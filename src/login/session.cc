@@ -104,9 +104,15 @@ AuthStart Session::auth_start(AuthBegin begin) const {
   start.initial = std::move(begin.initial);
   start.subject = subject_of(side_.info(), worker_.pid());
   start.subject.attempt = history_.attempts;
-  ChannelBindings bindings = side_.channel_bindings();
-  start.subject.tls_unique = std::move(bindings.tls_unique);
-  start.subject.tls_exporter = std::move(bindings.tls_exporter);
+  SessionFacts facts = side_.session_facts();
+  start.subject.tls = {std::move(facts.protocol), std::move(facts.cipher), std::move(facts.subject), std::move(facts.issuer),
+                       std::move(facts.serial), std::move(facts.sha1), std::move(facts.pem)};
+  const MechanismInfo* mechanism = find_mechanism(start.mechanism);
+  if (mechanism != nullptr && mechanism->proof) {  // what the others cannot bind is not made
+    ChannelBindings bindings = side_.channel_bindings();
+    start.subject.tls_unique = std::move(bindings.tls_unique);
+    start.subject.tls_exporter = std::move(bindings.tls_exporter);
+  }
   start.sasl_service = worker_.views().served().login->sasl_service;
   start.subject.max_userip = static_cast<uint32_t>(side_.view().settings.number(Key::mail_max_userip_connections));
   return start;

@@ -51,7 +51,7 @@ class CramMd5 final : public ServerMechanism {
     std::string nothing;
     // Without a password the library takes the name out and stops there; asked again with one, it goes on.
     if (exchange_.step(response_.reveal(), nothing) != Result::NoPassword) return kBad;
-    return SaslClaim{{}, exchange_.text(Property::AuthcId)};
+    return SaslClaim{{}, exchange_.text(Property::AuthcId), SaslDigest{challenge_, SecretString(told())}};
   }
 
   SaslStep supply(const SaslSecret* secret) override {
@@ -66,9 +66,10 @@ class CramMd5 final : public ServerMechanism {
   // The library wants a password; what is stored is HMAC-MD5 with the password in it already.
   bool proves(std::string_view states) const {
     const std::string expected = hex(hmac_md5(states, challenge_));
-    const std::string_view told = response_.reveal().substr(response_.reveal().rfind(' ') + 1);
-    return !expected.empty() && equal_constant_time(expected, to_lower(told));
+    return !expected.empty() && equal_constant_time(expected, told());
   }
+
+  std::string told() const { return to_lower(response_.reveal().substr(response_.reveal().rfind(' ') + 1)); }
 
   GnuExchange exchange_{"CRAM-MD5"};
   std::string challenge_;
@@ -177,7 +178,7 @@ class Apop final : public ServerMechanism {
     if (parts.size() != 3 || parts[1].empty() || parts[2].size() != 32) return kBad;
     challenge_ = parts[0];
     digest_ = to_lower(parts[2]);
-    return SaslClaim{{}, std::string(parts[1])};
+    return SaslClaim{{}, std::string(parts[1]), SaslDigest{challenge_, SecretString(digest_)}};
   }
 
   SaslStep supply(const SaslSecret* secret) override {

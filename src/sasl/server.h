@@ -36,10 +36,17 @@ struct SaslPassword {
   SecretString password;
 };
 
+// A proof that somebody else can check, too, who has the password: its digest (lower case hex) and what was challenged with.
+struct SaslDigest {
+  std::string challenge;
+  SecretString digest;
+};
+
 // `authcid` will prove, or has proved, to know his password without sending it: the stored one is wanted, then
-// supply() goes on.
+// supply() goes on; or somebody has checked `digest`.
 struct SaslClaim {
   std::string authzid, authcid;
+  std::optional<SaslDigest> digest{};
 };
 
 // Somebody else vouches for him, and no password has a part in it: the authority that signed the certificate, the Kerberos server,

@@ -1,9 +1,12 @@
 // What a Stream tells of its client's certificate and of the session it can be bound to.
+#include <openssl/bio.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <memory>
 
 #include "base/text.h"
 #include "tls/stream.h"
@@ -12,7 +15,7 @@ namespace postern {
 
 namespace {
 
-constexpr size_t kLongestName = 1024;
+constexpr size_t kLongestName = 1024, kLongestPem = 16384;
 constexpr size_t kBindingSize = 32;  // RFC 9266 section 2
 constexpr std::string_view kExporterLabel = "EXPORTER-Channel-Binding";
 
@@ -26,10 +29,10 @@ std::string hex(const unsigned char* bytes, size_t size) {
   return out;
 }
 
-std::string fingerprint(X509* certificate) {
+std::string fingerprint(X509* certificate, const EVP_MD* kind) {
   unsigned char made[EVP_MAX_MD_SIZE];
   unsigned size = 0;
-  return X509_digest(certificate, EVP_sha256(), made, &size) == 1 ? hex(made, size) : std::string();
+  return X509_digest(certificate, kind, made, &size) == 1 ? hex(made, size) : std::string();
 }
 
 // Of the whole SubjectPublicKeyInfo, as RFC 7469 has it.
@@ -62,6 +65,33 @@ std::string subject_line(X509* certificate) {
   std::string out = line != nullptr ? printable(line, 200) : std::string();
   OPENSSL_free(line);
   return out;
+}
+
+// What a function of OpenSSL writes into a BIO; empty when it fails, or writes more than `longest`.
+template <class Write>
+std::string written(size_t longest, Write write) {
+  const std::unique_ptr<BIO, decltype(&BIO_free)> out(BIO_new(BIO_s_mem()), BIO_free);
+  char* text = nullptr;
+  if (!out || !write(out.get())) return {};
+  const long size = BIO_get_mem_data(out.get(), &text);
+  return size <= 0 || static_cast<size_t>(size) > longest ? std::string() : std::string(text, static_cast<size_t>(size));
+}
+
+std::string rfc2253(X509_NAME* name) {
+  return written(kLongestName, [name](BIO* out) { return X509_NAME_print_ex(out, name, 0, XN_FLAG_RFC2253) >= 0; });
+}
+
+std::string serial_number(X509* certificate) {
+  return written(kLongestName, [certificate](BIO* out) { return i2a_ASN1_INTEGER(out, X509_get0_serialNumber(certificate)) > 0; });
+}
+
+std::string pem(X509* certificate) {
+  return written(kLongestPem, [certificate](BIO* out) { return PEM_write_bio_X509(out, certificate) == 1; });
+}
+
+X509* valid_certificate(SSL* ssl) {
+  const bool asked = SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE && SSL_get_verify_result(ssl) == X509_V_OK;
+  return asked ? SSL_get0_peer_certificate(ssl) : nullptr;
 }
 
 // The first Finished message of the handshake, which a resumed session's server sent (RFC 5929 section 3.1).
@@ -103,8 +133,23 @@ ClientCertificate Stream::client_certificate(const std::string& name_field) cons
   }
   out.valid = true;
   out.name = subject_part(certificate, name_field);
-  out.fingerprint = fingerprint(certificate);
+  out.fingerprint = fingerprint(certificate, EVP_sha256());
   out.key_fingerprint = key_fingerprint(certificate);
+  return out;
+}
+
+SessionFacts Stream::session_facts() const {
+  SessionFacts out;
+  if (ssl_ == nullptr || !SSL_is_init_finished(ssl_)) return out;
+  out.protocol = SSL_get_version(ssl_);
+  out.cipher = SSL_get_cipher_name(ssl_);
+  X509* certificate = valid_certificate(ssl_);
+  if (certificate == nullptr) return out;
+  out.subject = rfc2253(X509_get_subject_name(certificate));
+  out.issuer = rfc2253(X509_get_issuer_name(certificate));
+  out.serial = serial_number(certificate);
+  out.sha1 = fingerprint(certificate, EVP_sha1());
+  out.pem = pem(certificate);
   return out;
 }
 

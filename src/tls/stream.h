@@ -41,6 +41,14 @@ struct ClientCertificate {
   std::string why;      // shown, and not valid; for the log
 };
 
+// What a session and its client's certificate are, in the words of OpenSSL.
+struct SessionFacts {
+  std::string protocol, cipher;  // "TLSv1.3", "TLS_AES_256_GCM_SHA384"
+  // Of a valid certificate of the client: names by RFC 2253, serial number (upper case) and SHA-1 (lower case) in hex, PEM; one
+  // that is longer than 16 KiB as PEM has none.
+  std::string subject, issuer, serial, sha1, pem;
+};
+
 // Owns its descriptor. Non-blocking; nothing is buffered in front of the kernel except inside TLS.
 class Stream {
  public:
@@ -79,6 +87,7 @@ class Stream {
   bool can_bind() const;
   ChannelBindings channel_bindings() const;
   ClientCertificate client_certificate(const std::string& name_field) const;
+  SessionFacts session_facts() const;  // empty without TLS
 
  private:
   IoResult from_ssl(int result);

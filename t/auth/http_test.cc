@@ -21,21 +21,46 @@ FakeVariables client(std::string user, std::string service, std::string mechanis
   return v;
 }
 
+std::string lines(const Variables& variables, const AuthSubject& subject, Credential shown, bool pass_client_cert = false) {
+  return lines(auth_http_headers({variables, subject, shown}, pass_client_cert));
+}
+
 TEST(AuthHttpRequest, Login) {
   const SecretString password("a b%\t\x7f\xc3\xa4");
   FakeVariables v = client("joe x%", "submission", "LOGIN");
   v.set(Variable::Secured, "TLS");
-  EXPECT_EQ(lines(auth_http_headers(v, &password)),
+  EXPECT_EQ(lines(v, {}, {&password}),
             "Auth-Method: plain\nAuth-User: joe%20x%25\nAuth-Pass: a%20b%25%09\x7f\xc3\xa4\nAuth-Protocol: smtp\nAuth-Login-Attempt: 3\n"
-            "Client-IP: 192.0.2.7\nAuth-SSL: on\n");
+            "Client-IP: 192.0.2.7\nClient-Host: [UNAVAILABLE]\nAuth-SSL: on\n");
 }
 
 TEST(AuthHttpRequest, Recipient) {
   FakeVariables v = client("box@a.test", "lmtp", "");
   v.set(Variable::Sender, "me@b.test\r\nX: y").set(Variable::Recipient, "box+tag@a.test").set(Variable::Secured, "secured");
-  EXPECT_EQ(lines(auth_http_headers(v, nullptr)),
+  EXPECT_EQ(lines(v, {}, {}),
             "Auth-Method: none\nAuth-User: box@a.test\nAuth-Pass: \nAuth-Protocol: lmtp\nAuth-Login-Attempt: 3\nClient-IP: 192.0.2.7\n"
             "Auth-SMTP-From: MAIL FROM:<me@b.test%0D%0AX:%20y>\nAuth-SMTP-To: RCPT TO:<box+tag@a.test>\n");
+}
+
+// Recorded from nginx 1.22.
+TEST(AuthHttpRequest, Digest) {
+  const SecretString digest("8880e35cb254f65cfc380ab367501897");
+  EXPECT_EQ(lines(client("alice", "pop3", "APOP"), {}, {&digest, "<1842461221.1795929752@mx.test>"}),
+            "Auth-Method: apop\nAuth-User: alice\nAuth-Pass: 8880e35cb254f65cfc380ab367501897\nAuth-Salt: <1842461221.1795929752@mx.test>\n"
+            "Auth-Protocol: pop3\nAuth-Login-Attempt: 3\nClient-IP: 192.0.2.7\n");
+}
+
+TEST(AuthHttpRequest, Certificate) {
+  FakeVariables v = client("alice", "imap", "EXTERNAL");
+  v.set(Variable::Secured, "TLS");
+  AuthSubject subject;
+  subject.tls = {"TLSv1.2", "ECDHE-RSA-AES256-GCM-SHA384", "CN=alice,O=Me\\, Inc", "CN=CA one", "7C69", "05a410", "-----BEGIN CERTIFICATE-----\nMII+/\n"};
+  const std::string wanted =
+      "Auth-Method: external\nAuth-User: alice\nAuth-Pass: \nAuth-Protocol: imap\nAuth-Login-Attempt: 3\nClient-IP: 192.0.2.7\n"
+      "Auth-SSL: on\nAuth-SSL-Protocol: TLSv1.2\nAuth-SSL-Cipher: ECDHE-RSA-AES256-GCM-SHA384\nAuth-SSL-Verify: SUCCESS\n"
+      "Auth-SSL-Subject: CN=alice,O=Me\\, Inc\nAuth-SSL-Issuer: CN=CA one\nAuth-SSL-Serial: 7C69\nAuth-SSL-Fingerprint: 05a410\n";
+  EXPECT_EQ(lines(v, subject, {}), wanted);
+  EXPECT_EQ(lines(v, subject, {}, true), wanted + "Auth-SSL-Cert: -----BEGIN%20CERTIFICATE-----%0AMII+/%0A\n");
 }
 
 HttpAnswer answer(std::vector<std::pair<std::string, std::string>> headers, int status = 200) {
@@ -65,6 +90,7 @@ TEST(AuthHttpAnswer, Accepted) {
   EXPECT_EQ(meaning({{"auth-status", "OK"}, {"auth-server", "192.0.2.1"}, {"auth-port", "143"}}, false), "none proxy=y host=192.0.2.1 port=143");
   EXPECT_EQ(meaning({{"auth-status", "OK"}, {"auth-server", "::1"}, {"auth-port", "143"}, {"auth-user", "joe"}, {"auth-pass", "p w"}}),
             "right user=joe pass=p w proxy=y host=::1 port=143");
+  EXPECT_EQ(shown(auth_http_verdict(answer({{"auth-status", "OK"}}, 204), true)), "right");
   EXPECT_EQ(meaning({{"auth-status", "OK"}}), "right") << "the block's other fields say where to";
 }
 
@@ -78,9 +104,9 @@ TEST(AuthHttpAnswer, Refused) {
 
 TEST(AuthHttpAnswer, Temporary) {
   EXPECT_EQ(meaning({{"auth-status", "later"}, {"auth-error-code", "451 4.3.0"}}), "broken: the service says: later");
-  EXPECT_EQ(meaning({}), "broken: the answer has no Auth-Status");
-  EXPECT_EQ(meaning({{"auth-status", ""}}), "broken: the answer has no Auth-Status");
-  EXPECT_EQ(shown(auth_http_verdict(answer({{"auth-status", "OK"}}, 302), true)), "broken: HTTP status 302");
+  EXPECT_EQ(meaning({}), "broken: the answer has no Auth-Status, its HTTP status is 200");
+  EXPECT_EQ(meaning({{"auth-status", ""}}), "broken: the answer has no Auth-Status, its HTTP status is 200");
+  EXPECT_EQ(shown(auth_http_verdict(answer({}, 302), true)), "broken: the answer has no Auth-Status, its HTTP status is 302");
   HttpAnswer none;
   none.why = "Connection refused";
   EXPECT_EQ(shown(auth_http_verdict(none, true)), "broken: no answer: Connection refused");

@@ -657,7 +657,7 @@ TEST_F(PolicyRequest, EachCheckCanBeOff) {
 // --- databases that check passwords themselves (AUTH-20, AUTH-21, AUTH-24) ----------
 
 struct SilentDatabase final : AsyncDatabase {
-  void lookup(const Variables&, const SecretString*, Done) override {}
+  void lookup(const AsyncLookup&, Done) override {}
 };
 
 class CheckingRequest : public Request {
@@ -680,7 +680,7 @@ class CheckingRequest : public Request {
   // What it is asked to check; "-": nothing.
   std::string asked() const {
     const auto* ask = std::get_if<AskAsync>(&step_);
-    return ask == nullptr ? "not asked" : ask->password == nullptr ? "-" : std::string(ask->password->reveal());
+    return ask == nullptr ? "not asked" : ask->shown.secret == nullptr ? "-" : std::string(ask->shown.secret->reveal()) + std::string(ask->shown.challenge);
   }
 };
 
@@ -704,6 +704,37 @@ TEST_F(CheckingRequest, HasNothingForProofs) {  // AUTH-27
   begin(start("CRAM-MD5", std::nullopt));
   ASSERT_EQ(show(step_).substr(0, 9), "challenge");
   EXPECT_EQ(show(request_->respond(SecretString("joe 0123456789abcdef0123456789abcdef"))), "Failed joe @failure");
+}
+
+class DigestRequest : public CheckingRequest {
+ protected:
+  DigestRequest() { settings_->users.databases[0]->traits.verifies_digests = true; }
+  void claim(const std::string& user) {
+    begin(start("CRAM-MD5", std::nullopt));
+    challenge_ = std::get<AskResponse>(step_).challenge;
+    step_ = request_->respond(SecretString(user + " 0123456789ABCDEF0123456789abcdef"));
+  }
+  std::string challenge_;
+};
+
+TEST_F(DigestRequest, AreTheDatabaseSToJudge) {  // AUTH-22
+  claim("joe");
+  EXPECT_EQ(asked(), "0123456789abcdef0123456789abcdef" + challenge_);
+  EXPECT_EQ(show(request_->take_row(checked(PasswordCheck::Right, {{"proxy", "y"}, {"host", "10.0.0.1"}, {"pass", "plain"}}))),
+            "Ok joe proxy=y host=10.0.0.1 ->10.0.0.1 pass=plain");
+  claim("joe");
+  EXPECT_EQ(show(request_->take_row(checked(PasswordCheck::Wrong))), "Failed joe @failure");
+  claim("joe");
+  EXPECT_EQ(show(request_->take_row(DbRow::broken("down"))), "Unavailable joe @internal");
+  claim("joe");
+  EXPECT_EQ(show(request_->take_row(DbRow::not_found())), "Failed joe @failure");
+  claim("joe");
+  EXPECT_EQ(show(request_->take_row(checked(PasswordCheck::None))), "Failed joe @failure") << "nobody has judged";
+}
+
+TEST_F(DigestRequest, FieldsStillSayWhoMayLogIn) {
+  claim("joe");
+  EXPECT_EQ(show(request_->take_row(checked(PasswordCheck::Right, {{"allow_nets", "203.0.113.9"}}))), "Failed joe @failure");
 }
 
 TEST_F(CheckingRequest, ForgottenAnswerIsNoSuccess) {

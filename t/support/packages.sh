@@ -6,7 +6,7 @@ BUILD_PACKAGES="g++ make autoconf automake pkg-config libevent-dev libssl-dev li
   libgsasl-dev libsodium-dev libsoci-dev libboost-dev libsqlite3-dev libseccomp-dev nlohmann-json3-dev
   default-libmysqlclient-dev libpq-dev libldap-dev libpam0g-dev libhiredis-dev libcurl4-openssl-dev"
 SERVER_PACKAGES="dovecot-core dovecot-imapd dovecot-pop3d openssl curl python3 procps"
-TEST_PACKAGES="ccache libgtest-dev alpine mutt mandoc util-linux fetchmail isync getmail6 fail2ban
+TEST_PACKAGES="nginx-light libnginx-mod-mail ccache libgtest-dev alpine mutt mandoc util-linux fetchmail isync getmail6 fail2ban
   dovecot-lmtpd dovecot-managesieved dovecot-sieve dovecot-submissiond sieve-connect postfix swaks libnet-ssleay-perl msmtp
   python3-cryptography mariadb-server postgresql slapd ldap-utils redis-server libpam-pwdfile krb5-kdc krb5-admin-server krb5-user libsasl2-modules-gssapi-mit"
 CYRUS_PACKAGES="cyrus-common cyrus-imapd cyrus-pop3d sasl2-bin"
@@ -39,6 +39,7 @@ units_of() {
     mariadb-server) echo mariadb.service ;;
     postgresql) echo postgresql.service ;;
     slapd) echo slapd.service ;;
+    nginx-light) echo nginx.service ;;
     redis-server) echo redis-server.service ;;
     krb5-kdc) echo krb5-kdc.service ;;
     krb5-admin-server) echo krb5-admin-server.service ;;

@@ -1,5 +1,5 @@
 # The installed daemon against real servers and clients (python3, standard library only).
-SYSTEM_TESTS = %D%/config_test.py %D%/login_test.py %D%/auth_cache_test.py %D%/auth_test.py %D%/auth_http_test.py \
+SYSTEM_TESTS = %D%/config_test.py %D%/login_test.py %D%/auth_cache_test.py %D%/auth_test.py %D%/auth_http_test.py %D%/nginx_test.py \
   %D%/redis_test.py %D%/clients_test.py %D%/service_count_test.py %D%/death_test.py %D%/hostile_test.py \
   %D%/sieve_test.py %D%/haproxy_test.py %D%/local_test.py %D%/alpine_test.py %D%/submission_test.py %D%/limits_test.py \
   %D%/user_limits_test.py %D%/log_test.py %D%/mechanisms_test.py %D%/fail2ban_test.py %D%/conformance_test.py \
@@ -11,7 +11,7 @@ TESTS += $(SYSTEM_TESTS)
 EXTRA_DIST += $(SYSTEM_TESTS) %D%/lib/alpine.py %D%/lib/auth_http.py %D%/lib/redis.py %D%/lib/authorization.py \
   %D%/lib/backends.py %D%/lib/clients.py %D%/lib/cyrus.py %D%/lib/daemon.py %D%/lib/databases.py %D%/lib/dovecot.py \
   %D%/lib/ldap.py %D%/lib/kerberos.py %D%/lib/lmtp_stub.py %D%/lib/lmtp_world.py %D%/lib/mailhost.py \
-  %D%/lib/mail_programs.py %D%/lib/postfix.py %D%/lib/scram.py %D%/lib/stub.py %D%/lib/syslogd.py %D%/lib/tap.py %D%/lib/temporary.py \
+  %D%/lib/mail_programs.py %D%/lib/nginx.py %D%/lib/postfix.py %D%/lib/scram.py %D%/lib/stub.py %D%/lib/syslogd.py %D%/lib/tap.py %D%/lib/temporary.py \
   %D%/lib/traffic.py %D%/lib/trick_checks.py %D%/lib/tricks.py %D%/lib/world.py t/adapters/libconfig.py \
   t/adapters/postern.py t/adapters/DIFFERENCES.md
 

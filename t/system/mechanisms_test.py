@@ -5,7 +5,7 @@ import base64, hashlib, hmac, imaplib, os, poplib, re, shutil, ssl, subprocess, 
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import daemon, dovecot, kerberos, scram, tap, world
-from clients import Imap, Line, Pop3, b64, trust
+from clients import CertImap, Imap, Line, Pop3, b64, trust
 from mail_programs import Account, run_mutt
 from stub import Stub
 from tap import Skip, contains, expect, test, until
@@ -60,35 +60,9 @@ def write_users():
 
 # --- certificates -------------------------------------------------------------------------
 
-def client_certificate(name, subject, ca=True):
-    """(certificate, key), signed by the CA of the tests or by itself."""
-    cert, key, request = world.path(name + ".crt"), world.path(name + ".key"), world.path(name + ".csr")
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", subject]
-    if not ca:
-        world.openssl("req", "-x509", *curve, "-keyout", key, "-out", cert, "-days", "30")
-        return cert, key
-    world.openssl("req", *curve, "-keyout", key, "-out", request)
-    world.openssl("x509", "-req", "-in", request, "-CA", world.path("ca.crt"), "-CAkey", world.path("ca.key"), "-CAcreateserial", "-out", cert, "-days", "30")
-    return cert, key
-
-
 def fingerprint():
     with open(world.path("certified.crt")) as f:
         return hashlib.sha256(ssl.PEM_cert_to_DER_cert(f.read())).hexdigest()
-
-
-class CertImap(Imap):
-    def __init__(self, port, pair=None, version=None):
-        self.pair, self.version = pair, version
-        super().__init__(port, tls=True)
-
-    def start_tls(self):
-        context = trust()
-        if self.pair:
-            context.load_cert_chain(*self.pair)
-        if self.version:
-            context.maximum_version = self.version
-        self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
 
 
 def set_up():
@@ -97,9 +71,9 @@ def set_up():
     if why:
         return why
     world.certificates()
-    client_certificate("certified", "/O=Test/CN=certified")
-    client_certificate("nameless", "/O=Test")
-    client_certificate("own", "/CN=certified", ca=False)
+    world.client_certificate("certified", "/O=Test/CN=certified")
+    world.client_certificate("nameless", "/O=Test")
+    world.client_certificate("own", "/CN=certified", ca=False)
     backend = ScramDovecot("backend", ["box"]).start()
     backend.deliver("box", "Hello", "The message.\r\n")
     services = [name + "/localhost" for name in ("imap", "pop", "smtp", "sieve")]

@@ -1,5 +1,5 @@
 """A site's own service for nginx' mail proxy: answers as nginx' documentation of auth_http describes them."""
-import http.server, ssl, threading, urllib.parse
+import hashlib, hmac, http.server, ssl, threading, urllib.parse
 
 from tap import until
 
@@ -49,10 +49,18 @@ class AuthService:
         known = self.users.get(user)
         if callable(known):
             return dict(known(headers))
-        right = headers.get("Auth-Method") == "none" or urllib.parse.unquote(headers.get("Auth-Pass", "")) == self.password
-        if known is None or not right:
+        method, shown = headers.get("Auth-Method"), urllib.parse.unquote(headers.get("Auth-Pass", ""))
+        if known is None or not self.right(method, shown, urllib.parse.unquote(headers.get("Auth-Salt", ""))):
             return {"Auth-Status": "Invalid login or password"}
-        return {"Auth-Status": "OK", **known}
+        # The backend is to be given the password, which the client has not sent.
+        return {"Auth-Status": "OK", **({"Auth-Pass": self.password} if method != "plain" else {}), **known}
+
+    def right(self, method, shown, salt):
+        if method == "cram-md5":
+            return shown == hmac.new(self.password.encode(), salt.encode(), "md5").hexdigest()
+        if method == "apop":
+            return shown == hashlib.md5((salt + self.password).encode()).hexdigest()
+        return method in ("none", "external") or shown == self.password
 
     def last(self, user):
         """Headers of the last request for this user."""

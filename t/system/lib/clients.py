@@ -131,6 +131,22 @@ class Imap(Line):
             return False
 
 
+class CertImap(Imap):
+    """Shows a certificate: `pair` is it and its key."""
+
+    def __init__(self, port, pair=None, version=None):
+        self.pair, self.version = pair, version
+        super().__init__(port, tls=True)
+
+    def start_tls(self):
+        context = trust()
+        if self.pair:
+            context.load_cert_chain(*self.pair)
+        if self.version:
+            context.maximum_version = self.version
+        self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
+
+
 class Pop3(Line):
     def __init__(self, port, **how):
         super().__init__(port, **how)

@@ -205,3 +205,15 @@ def certificates():
     os.chmod(key, 0o600)
     os.rename(cert + ".new", cert)
     return ca, cert, key
+
+
+def client_certificate(name, subject, ca=True):
+    """(certificate, key), signed by the CA of the tests or by itself."""
+    cert, key, request = path(name + ".crt"), path(name + ".key"), path(name + ".csr")
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", subject]
+    if not ca:
+        openssl("req", "-x509", *curve, "-keyout", key, "-out", cert, "-days", "30")
+        return cert, key
+    openssl("req", *curve, "-keyout", key, "-out", request)
+    openssl("x509", "-req", "-in", request, "-CA", path("ca.crt"), "-CAkey", path("ca.key"), "-CAcreateserial", "-out", cert, "-days", "30")
+    return cert, key
