@@ -71,7 +71,7 @@ bool AuthRequest::judge(const Passdb& database, const AuthCache::Entry& entry, D
   if (!database.traits.verifies && !entry.has_digest()) {
     const std::string_view stored = row.password->reveal(), scheme = database.traits.default_scheme;
     if (is_slow(stored, scheme, row.password_literal)) return true;
-    if (verify_password(stored, password_.reveal(), scheme, row.password_literal).result != VerifyResult::Mismatch) return true;
+    if (verify_password(stored, password_.reveal(), scheme, row.password_literal, original_user_).result != VerifyResult::Mismatch) return true;
   }
   if (!ask_again()) {
     if (database.traits.verifies) row.check = PasswordCheck::Wrong;

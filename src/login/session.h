@@ -90,6 +90,7 @@ class Session final : public ClientSide::Owner, public AuthClient::Waiter, publi
   void go(RefusedRoute& route);
   void go(LocalRoute& route);
   void go_to_relay_host();
+  bool is_limited() const;  // how many sessions a user may have through us
   ReserveSession wished_place() const;
   void start_proxy(ProxyRoute route);
   BackPlan plan_for(ProxyRoute& route) const;

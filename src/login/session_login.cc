@@ -132,16 +132,20 @@ void Session::go(ProxyRoute& r) {
         proxy_prefix() + ": Aborting due to remote server: TTL reached zero - proxies appear to be looping?");
     return answer({.kind = AnswerKind::BackendMisconfigured});
   }
-  const ReserveSession wish = wished_place();
-  if (wish.max_user == 0 && wish.max_userip == 0) return start_proxy(std::move(r));
+  if (!is_limited()) return start_proxy(std::move(r));
   phase_ = Phase::Connecting;
   history_.now_doing = LoginHistory::Now::Finishing;
-  place_ = worker_.state().reserve(*this, wish);
+  place_ = worker_.state().reserve(*this, wished_place());
   if (!place_.was_asked_for()) return start_proxy(std::move(r));
   held_route_ = std::make_unique<ProxyRoute>(std::move(r));
 }
 
 // --- limits --------------------------------------------------------------------------
+
+bool Session::is_limited() const {
+  const Settings& settings = side_.view().settings;
+  return settings.number(Key::proxy_max_user_connections) > 0 || settings.number(Key::proxy_max_userip_connections) > 0;
+}
 
 ReserveSession Session::wished_place() const {
   const Settings& settings = side_.view().settings;

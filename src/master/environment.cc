@@ -17,12 +17,14 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "conf/row.h"
 #include "conf/services.h"
 #include "master/boot_files.h"
 #include "master/listeners.h"
-#include "master/temp_folder.h"
+#include "master/file_access.h"
 #include "master/trial.h"
 #include "role/jail.h"
+#include "sasl/mechanisms.h"
 
 namespace postern {
 
@@ -116,14 +118,23 @@ void check_listeners(const Configuration& configuration, const Environment& envi
   for (const ListenerPlan& plan : *plans) check_listener(plan, environment, findings);
 }
 
-void check_messages_folder(const ServiceSettings& service, const Configuration& configuration, const Environment& environment, Findings& findings) {
+// What a service's processes must be able to do with the file or folder that `key` names.
+void check_access(Status (*check)(const std::string& path, const Identity* user), Key key, const ServiceSettings& service,
+                  const Configuration& configuration, const Environment& environment, Findings& findings) {
   const auto user = environment.privileged ? find_identity(service.user, service.group) : Result<Identity>(Identity{});
   if (!user) return;  // said elsewhere
-  const std::string& path = configuration.settings.text(Key::mail_temp_dir);
-  const Status usable = check_temp_folder(path, environment.privileged ? &*user : nullptr);
+  const std::string& path = configuration.settings.text(key);
+  const Status usable = check(path, environment.privileged ? &*user : nullptr);
   if (usable) return;
   const std::string who = environment.privileged ? " (for user " + service.user + ")" : "";
-  findings.errors.push_back(fmt::format("{}mail_temp_dir = {}: {}{}", configuration.place_of(Key::mail_temp_dir), path, usable.error(), who));
+  findings.errors.push_back(fmt::format("{}{} = {}: {}{}", configuration.place_of(key), row_of(key).name, path, usable.error(), who));
+}
+
+// Without its keytab no ticket is ever good, and Kerberos' library loses memory with each that comes.
+bool wants_keytab(const ServiceSettings& service, const Settings& settings) {
+  const auto offered = select_mechanisms(settings.list(Key::auth_mechanisms));
+  const bool any = std::any_of(offered.begin(), offered.end(), [](const MechanismInfo* mechanism) { return mechanism->keytab; });
+  return any && role_of(service) == Role::Auth && !settings.text(Key::auth_krb5_keytab).empty();
 }
 
 Status make_folder(const std::string& path, mode_t mode, const Identity* owner) {
@@ -203,7 +214,8 @@ Findings check_environment(const Configuration& configuration, const Environment
     if (environment.privileged) check_user(service, findings);
     check_program(service, program_of(service, configuration), findings);
     if (role_of(service) == Role::Login && !is_one_shot(service)) check_limits(service, environment, findings);
-    if (kind_of(service) == ServiceKind::Delivery) check_messages_folder(service, configuration, environment, findings);
+    if (kind_of(service) == ServiceKind::Delivery) check_access(check_temp_folder, Key::mail_temp_dir, service, configuration, environment, findings);
+    if (wants_keytab(service, configuration.settings)) check_access(check_readable, Key::auth_krb5_keytab, service, configuration, environment, findings);
   }
   check_tls(configuration, findings);
   for (const auto* databases : {&configuration.passdbs, &configuration.userdbs})

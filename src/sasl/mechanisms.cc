@@ -19,7 +19,7 @@ constexpr MechanismInfo kMechanisms[] = {
     {.name = "SCRAM-SHA-256", .proof = true, .verifier = "SCRAM-SHA-256"},
     {.name = "SCRAM-SHA-256-PLUS", .proof = true, .verifier = "SCRAM-SHA-256", .need = MechanismNeed::ChannelBinding},
     {.name = "EXTERNAL", .need = MechanismNeed::Certificate},
-    {.name = "GSSAPI", .token = true},
+    {.name = "GSSAPI", .token = true, .keytab = true},
     {.name = "ANONYMOUS", .anonymous = true},
     {.name = "XOAUTH2",
      .plaintext = true,

@@ -27,6 +27,7 @@ struct MechanismInfo {
   std::string_view verifier{};  // ... of this scheme (AUTH-27)
   std::string_view refusal{};   // what a client is told, as a challenge, before the failure itself (RFC 7628 section 3.2.2)
   MechanismNeed need = MechanismNeed::Nothing;
+  bool keytab = false;        // the answers are tickets for a key of ours (auth_krb5_keytab)
   bool anonymous = false;     // for nobody in particular; not for protocols in which mail is sent or scripts are kept (SASL-1)
 };
 

@@ -386,6 +386,17 @@ def GSSAPI_without_a_right_ticket():
     expect(Imap(proxy.imap).login("joe").startswith("OK"), "and all others go on (AUTH-30)")
 
 
+@test
+def a_keytab_that_cannot_be_read():
+    """No ticket would ever be good."""
+    other = daemon.Postern("keytab", auth_mechanisms=["plain", "gssapi"], auth_krb5_keytab=world.path("nothing.keytab"))
+    done = daemon.run("-t", "-c", other.conf)
+    expect(done.returncode != 0, "accepted")
+    contains(done.stdout + done.stderr, "auth_krb5_keytab = %s: No such file or directory" % world.path("nothing.keytab"))
+    other.set(auth_mechanisms=["plain"])
+    expect(daemon.run("-t", "-c", other.conf).returncode == 0, "nobody needs it")
+
+
 # --- towards the backend (PXI-55) ---------------------------------------------------------------
 
 @test

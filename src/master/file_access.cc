@@ -1,9 +1,11 @@
-#include "master/temp_folder.h"
+#include "master/file_access.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/fsuid.h>
+
+#include <optional>
 
 #include "base/fd.h"
 
@@ -36,9 +38,16 @@ Status try_folder(const std::string& path) {
 }  // namespace
 
 Status check_temp_folder(const std::string& path, const Identity* user) {
-  if (user == nullptr) return try_folder(path);
-  const FileIdentity as(*user);
+  std::optional<FileIdentity> as;
+  if (user != nullptr) as.emplace(*user);
   return try_folder(path);
+}
+
+Status check_readable(const std::string& path, const Identity* user) {
+  std::optional<FileIdentity> as;
+  if (user != nullptr) as.emplace(*user);
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  return file ? Status() : Error(strerror(errno));
 }
 
 }  // namespace postern
