@@ -21,6 +21,25 @@ def cpu_of(root):
     return total
 
 
+def run_part(name, missing, measure):
+    """A part as a program: `missing` and `measure` are functions; says what is missing and exits 77, or whether all was as it should be."""
+    reason = missing()
+    if reason:
+        print("bench: %s: %s" % (name, reason))
+        sys.exit(77)
+    good = False
+    try:
+        good = measure()
+    finally:
+        world.finish()
+    sys.exit(0 if good else 1)
+
+
+def first_absent(*needs):
+    """"no X" for the first (X, whether it is there) that is not; None: all are."""
+    return next(("no " + what for what, there in needs if not there), None)
+
+
 def row(text, ours, peer, ratio, limit, good):
     print("| %s | %.4g | %s | %.3g | %s | %s |" % (text, ours, peer, ratio, limit, "ok" if good else "MISSED"), flush=True)
     return good

@@ -8,7 +8,7 @@ import os, pwd, statistics, subprocess, sys, time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "../system/lib")]
 import daemon, dovecot, postfix, world
-from figures import TICK, cpu_of, row
+from figures import TICK, cpu_of, first_absent, row, run_part
 from tap import until
 
 RUNS = int(os.environ.get("BENCH_RUNS", "5"))
@@ -23,10 +23,7 @@ THROUGHPUT, CPU, MEMORY = 0.80, 1.0, 4096
 
 
 def missing():
-    for what, there in (("postern (POSTERN names it)", not daemon.missing()), ("smtp-source and smtp-sink (package postfix)", all(map(os.path.exists, (SOURCE, SINK))))):
-        if not there:
-            return "no " + what
-    return None
+    return first_absent(("postern (POSTERN names it)", not daemon.missing()), ("smtp-source and smtp-sink (package postfix)", all(map(os.path.exists, (SOURCE, SINK)))))
 
 
 # --- backends ---------------------------------------------------------------------------
@@ -151,18 +148,9 @@ def report(proxy, all_backends):
     return good
 
 
-def main():
-    reason = missing()
-    if reason:
-        print("bench: LMTP: " + reason)
-        sys.exit(77)
-    good = False
-    try:
-        all_backends = backends()
-        good = report(postern(all_backends), all_backends)
-    finally:
-        world.finish()
-    sys.exit(0 if good else 1)
+def measure():
+    all_backends = backends()
+    return report(postern(all_backends), all_backends)
 
 
-main()
+run_part("LMTP", missing, measure)

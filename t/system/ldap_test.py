@@ -4,6 +4,7 @@ import os, signal, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import daemon, dovecot, ldap, lmtp_stub, stub, tap, world
+from answers import answers
 from clients import Imap, Lmtp, b64
 from ldap import OPEN, PEOPLE, SUFFIX, person
 from tap import contains, expect, test, until
@@ -119,21 +120,7 @@ def login(user, password=PASSWORD):
     return answer
 
 
-def right(user, password=PASSWORD):
-    answer = login(user, password)
-    expect(answer.startswith("OK"), "%s: %s" % (user, answer))
-
-
-def wrong(user, password=PASSWORD):
-    answer = login(user, password)
-    expect(answer == "NO [AUTHENTICATIONFAILED] Authentication failed.", "%s: %s" % (user, answer))
-
-
-def temporary(user, log=None, password=PASSWORD):
-    answer = login(user, password)
-    expect(answer.startswith("NO [UNAVAILABLE]"), "%s: %s" % (user, answer))
-    if log:
-        proxy.wait_line(log)
+right, wrong, temporary = answers(login, lambda line: proxy.wait_line(line))
 
 
 @test

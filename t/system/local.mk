@@ -8,7 +8,7 @@ SYSTEM_TESTS = %D%/config_test.py %D%/login_test.py %D%/auth_cache_test.py %D%/a
   %D%/pw_test.py %D%/variables_test.py %D%/lmtp_test.py %D%/lmtp_failure_test.py %D%/lmtp_message_test.py \
   %D%/lmtp_local_test.py
 TESTS += $(SYSTEM_TESTS)
-EXTRA_DIST += $(SYSTEM_TESTS) %D%/lib/alpine.py %D%/lib/auth_http.py %D%/lib/redis.py %D%/lib/authorization.py \
+EXTRA_DIST += $(SYSTEM_TESTS) %D%/lib/alpine.py %D%/lib/answers.py %D%/lib/auth_http.py %D%/lib/redis.py %D%/lib/authorization.py \
   %D%/lib/backends.py %D%/lib/clients.py %D%/lib/cyrus.py %D%/lib/daemon.py %D%/lib/databases.py %D%/lib/dovecot.py \
   %D%/lib/ldap.py %D%/lib/kerberos.py %D%/lib/lmtp_stub.py %D%/lib/lmtp_world.py %D%/lib/mailhost.py \
   %D%/lib/mail_programs.py %D%/lib/nginx.py %D%/lib/postfix.py %D%/lib/scram.py %D%/lib/stub.py %D%/lib/syslogd.py %D%/lib/tap.py %D%/lib/temporary.py \

@@ -4,6 +4,7 @@ import atexit, os, subprocess, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import daemon, stub, tap, world
+from answers import answers
 from clients import Imap, Pop3
 from tap import Skip, contains, expect, test
 from temporary import expect_temporary
@@ -87,20 +88,7 @@ def login(user, password=PASSWORD, port=None):
     return answer
 
 
-def right(user, password=PASSWORD):
-    answer = login(user, password)
-    expect(answer.startswith("OK"), "%s: %s" % (user, answer))
-
-
-def wrong(user, password=PASSWORD):
-    answer = login(user, password)
-    expect(answer == "NO [AUTHENTICATIONFAILED] Authentication failed.", "%s: %s" % (user, answer))
-
-
-def temporary(user, log):
-    answer = login(user)
-    expect(answer.startswith("NO [UNAVAILABLE]"), "%s: %s" % (user, answer))
-    proxy.wait_line(log)
+right, wrong, temporary = answers(login, lambda line: proxy.wait_line(line))
 
 
 @test
