@@ -39,6 +39,7 @@ class Login final : public ServerMechanism {
 
  private:
   SaslStep take_user(std::string_view user) {
+    if (user.empty()) return SaslBad{"no user name"};
     user_ = user;
     have_user_ = true;
     return SaslChallenge{"Password:"};

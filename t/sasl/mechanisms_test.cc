@@ -75,8 +75,14 @@ TEST(Login, InitialResponseIsTheUser) {
 TEST(Login, EmptyInitialResponseIsNone) {
   const auto m = make_login();
   EXPECT_EQ(challenge(step(*m, "")), "Username:");
-  EXPECT_EQ(challenge(step(*m, "")), "Password:");
-  EXPECT_EQ(password(step(*m, "x")), "||x");
+  EXPECT_EQ(challenge(step(*m, "joe")), "Password:");
+  EXPECT_EQ(password(step(*m, "x")), "|joe|x");
+}
+
+TEST(Login, NobodyIsNotAskedForAPassword) {
+  const auto m = make_login();
+  step(*m, std::nullopt);
+  EXPECT_TRUE(std::holds_alternative<SaslBad>(step(*m, "")));
 }
 
 TEST(Mechanisms, EachHasItsExchange) {

@@ -361,13 +361,13 @@ TRICKS = {
     "NUL in a command": (b"NO\0OP\r\n", ["500 5.5.2 Invalid command syntax"]),
     "NUL in a response": (b"AUTH PLAIN\r\nAA\0A\r\n", ["334 ", "500 5.5.2 Invalid AUTH response syntax"]),
     "a dot": (b".\r\n", ["500 5.5.2 Invalid command syntax"]),
-    "the end of data in many forms": (b"\n.\n\r\n.\n\n.\r\n", ["500 5.5.2 Invalid command syntax"] * 6),
+    "the end of data in many forms": (b"\n.\n\r\n.\n\n.\r\n", ["500 5.5.1 Unknown command", "500 5.5.2 Invalid command syntax"] * 3),
     "DATA and a message": (b"DATA\r\nQUIT\r\n", ["530 5.7.0 Authentication required.", "221 2.0.0 Bye"]),
     "a chunk that looks like commands": (b"BDAT 6 LAST\r\nQUIT\r\nNOOP\r\n", ["530 5.7.0 Authentication required.", "250 2.0.0 OK"]),
     "a response that is a command": (b"AUTH PLAIN\r\nQUIT\r\nNOOP\r\n", ["334 ", "535 5.7.8 Authentication failed.", "250 2.0.0 OK"]),
     "a command in a long line": (b"x" * 3000 + b"\r\nNOOP\r\n", ["500 5.5.2 Line too long", "250 2.0.0 OK"]),
     "XCLIENT of a stranger": (b"XCLIENT ADDR=192.0.2.1 LOGIN=alice\r\n", ["550 5.7.14 You are not from trusted IP"]),
-    "many line ends": (b"\r\n" * 5000, ["500 5.5.2 Invalid command syntax"] * 10 + ["421 4.7.0 proxy.test Too many invalid commands."]),
+    "many line ends": (b"\r\n" * 5000, ["500 5.5.1 Unknown command"] * 10 + ["421 4.7.0 proxy.test Too many invalid commands."]),
 }
 
 

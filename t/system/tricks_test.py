@@ -30,6 +30,7 @@ rows("a login between our consent and the ClientHello", never_behind_the_consent
 # --- the table: clients, lines ------------------------------------------------------------------
 
 SYNTAX = "500 5.5.2 Invalid command syntax"
+UNKNOWN = "500 5.5.1 Unknown command"
 IMAP_BAD, IMAP_NUL = "BAD Error in IMAP command received by server.", "BAD NULs not allowed in strings"
 SIEVE_BAD, SIEVE_ATOM = 'NO "Error in MANAGESIEVE command received by server."', 'NO "Invalid character in atom"'
 POP3_BAD, POP3_FAILED = "-ERR Unknown command.", "-ERR [AUTH] Authentication failed."
@@ -62,12 +63,12 @@ rows("a command in an over-long line", hears,
 
 rows("more line ends than commands", hears, imap=(b"\r\n" * 500, ["* " + IMAP_BAD] * 2 + ["* BYE Too many invalid IMAP commands.", CLOSED]),
      pop3=(b"\r\n" * 500, [POP3_BAD] * 3 + ["-ERR Too many invalid bad commands.", CLOSED]),
-     submission=(b"\r\n" * 500, [SYNTAX] * 10 + ["421 4.7.0 proxy.test Too many invalid commands.", CLOSED]),
+     submission=(b"\r\n" * 500, [UNKNOWN] * 10 + ["421 4.7.0 proxy.test Too many invalid commands.", CLOSED]),
      sieve=(b"\r\n" * 500, [SIEVE_BAD] * 2 + ['BYE "Too many invalid MANAGESIEVE commands."', CLOSED]),
-     lmtp=(b"\r\n" * 500, [SYNTAX] * 10 + ["421 4.7.0 proxy.test Too many invalid commands.", CLOSED]))
+     lmtp=(b"\r\n" * 500, [UNKNOWN] * 10 + ["421 4.7.0 proxy.test Too many invalid commands.", CLOSED]))
 rows("ends of data in many forms, where there is no data", hears,
      imap=(b".\n", [". " + IMAP_BAD]), pop3=(b"\n.\r\n", [POP3_BAD] * 2),
-     submission=(b"\n.\n\r\n.\n\n.\r\n", [SYNTAX] * 6), sieve=(b".\r\n.\n", [SIEVE_BAD] * 2), lmtp=(b"\n.\n\r\n.\n\n.\r\n", [SYNTAX] * 6))
+     submission=(b"\n.\n\r\n.\n\n.\r\n", [UNKNOWN, SYNTAX] * 3), sieve=(b".\r\n.\n", [SIEVE_BAD] * 2), lmtp=(b"\n.\n\r\n.\n\n.\r\n", [UNKNOWN, SYNTAX] * 3))
 
 # --- the table: clients, names and passwords (GEN-14, SEC-14) ----------------------------------
 

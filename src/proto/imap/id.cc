@@ -14,15 +14,17 @@ constexpr size_t kMaxKey = 30;         // RFC 2971 section 3.3
 constexpr size_t kMaxLogged = 80;      // IMAP-57
 constexpr std::string_view kForward = "x-forward-";
 
-bool is_text(ArgumentKind kind) { return kind == ArgumentKind::Atom || kind == ArgumentKind::String; }
+bool is_nil(const Scanner& scanner, size_t i) { return scanner.kind(i) == ArgumentKind::Atom && iequals(scanner.argument(i), "NIL"); }
+// RFC 2971 section 3.1: names and values are strings.
+bool is_nstring(const Scanner& scanner, size_t i) { return scanner.kind(i) == ArgumentKind::String || is_nil(scanner, i); }
 
 std::optional<std::string_view> text_or_nil(const Scanner& scanner, size_t i) {
-  if (scanner.kind(i) == ArgumentKind::Atom && iequals(scanner.argument(i), "NIL")) return std::nullopt;
+  if (is_nil(scanner, i)) return std::nullopt;
   return scanner.argument(i);
 }
 
 bool is_nil_command(const Scanner& scanner) {
-  return scanner.argument_count() == 1 && is_text(scanner.kind(0)) && !text_or_nil(scanner, 0);
+  return scanner.argument_count() == 1 && is_nil(scanner, 0);
 }
 
 bool is_list_command(const Scanner& scanner) {
@@ -30,7 +32,7 @@ bool is_list_command(const Scanner& scanner) {
   if (count < 2 || scanner.kind(0) != ArgumentKind::ListOpen || scanner.kind(count - 1) != ArgumentKind::ListClose)
     return false;
   for (size_t i = 1; i + 1 < count; ++i)
-    if (!is_text(scanner.kind(i))) return false;
+    if (!is_nstring(scanner, i)) return false;
   return true;
 }
 

@@ -62,6 +62,7 @@ Line LineCutter::next(std::string_view input, size_t max) {
 std::optional<Command> parse_command(std::string_view line) {
   line = without_blanks_behind(line);
   const size_t verb = verb_length(line);
+  if (line.empty() || (line.front() == ' ' && is_text(line))) return Command{};  // recorded: a command that nobody knows
   if (verb == 0 || verb > kMaxVerb) return std::nullopt;
   Command command{to_upper(line.substr(0, verb)), {}};
   if (verb == line.size()) return command;

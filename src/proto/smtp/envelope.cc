@@ -132,7 +132,7 @@ bool always_offered(const EnvelopeRules&) { return true; }
 bool dsn_offered(const EnvelopeRules& rules) { return rules.dsn; }
 
 Refusal take_body(std::string_view value, const EnvelopeRules&, Envelope& out) {
-  if (!iequals(value, "7BIT") && !iequals(value, "8BITMIME")) return bad_value("BODY");
+  if (!iequals(value, "7BIT") && !iequals(value, "8BITMIME")) return unsupported();
   out.body = to_upper(value);
   return {};
 }
