@@ -10,15 +10,6 @@ TESTS += %D%/formats_test.py
 endif
 EXTRA_DIST += %D%/formats_test.py %D%/packages.sh %D%/demo.py
 
-# With CXXFLAGS="-include support/common_headers.h" the compiler finds it.
-precompiled: support/common_headers.h.gch
-support/common_headers.h.gch: $(srcdir)/%D%/common_headers.h
-	@$(MKDIR_P) support
-	$(AM_V_GEN)$(CXXCOMPILE) -x c++-header -o $@ $<
-.PHONY: precompiled
-CLEANFILES += support/common_headers.h.gch
-EXTRA_DIST += %D%/common_headers.h
-
 # The dialogue runner, for tests of protocol cores.
 if HAVE_GTEST
 check_LIBRARIES += libdialogue.a
