@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A site's own auth_http service, written for nginx, behind Postern (AUTH-22): same request, same answers, any failure is temporary."""
-import base64, os, sys, threading
+import os, sys, threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import auth_http, daemon, stub, tap, world
@@ -13,24 +13,13 @@ from temporary import expect_temporary
 PROTOCOLS = ["imap", "pop3", "submission", "sieve", "lmtp"]
 
 
-def talk(seen, connection):
-    """An IMAP server that writes down with what it is logged in to."""
-    lines = connection.makefile("rb")
-    connection.sendall(b"* OK [CAPABILITY IMAP4rev1 SASL-IR] stub ready\r\n")
-    for line in lines:
-        words = line.decode().split()
-        if words[1] in ("LOGIN", "AUTHENTICATE"):
-            seen.append(words[2:] if words[1] == "LOGIN" else base64.b64decode(words[-1]).decode().split("\0")[1:])
-        connection.sendall((words[0] + " OK done\r\n").encode())
-
-
 def set_up():
     global proxy, service, secure, backend, mail, seen, waits
     why = daemon.missing()
     if why:
         return why
     seen, waits = [], []
-    backend = stub.Stub(lambda connection: talk(seen, connection))
+    backend = stub.Stub(stub.imap_with_logins(seen))
     mail = Server()
     to = {"Auth-Server": "127.0.0.1", "Auth-Port": backend.port}
 

@@ -24,17 +24,6 @@ seen = []
 proxy = None
 
 
-def talk(connection):
-    """An IMAP server that writes down who logs in."""
-    lines = connection.makefile("rb")
-    connection.sendall(b"* OK [CAPABILITY IMAP4rev1] stub ready\r\n")
-    for line in lines:
-        words = line.decode().split()
-        if words[1] == "LOGIN":
-            seen.append([w.strip('"') for w in words[2:]])
-        connection.sendall((words[0] + " OK done\r\n").encode())
-
-
 def people(port):
     at, owner = "l: %d" % port, dovecot.owner()
     os.chown(world.folder("home", 0o700), *owner[1:])
@@ -99,7 +88,7 @@ def set_up():
     why = daemon.missing() or ldap.missing()
     if why:
         return why
-    backend = stub.Stub(talk)
+    backend = stub.Stub(stub.imap_with_logins(seen))
     mail = lmtp_stub.Server()
     silent = stub.Stub(stub.wait_for_close)
     half = stub.Stub(lambda c: (c.recv(100), c.sendall(b"\x30\x84\x00\x00\x00\x40\x02\x01"), stub.wait_for_close(c)))

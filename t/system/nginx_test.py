@@ -7,37 +7,12 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 import auth_http, daemon, nginx, stub, tap, world
 from clients import CertImap, Imap, Pop3, Smtp, b64
 from daemon import PASSWORD
-from tap import contains, expect, test
+from tap import expect, test
 
 # What differs between any two HTTP clients, and what is new each time.
 OF_HTTP = {"Host", "Accept", "User-Agent", "Connection"}
 NEW_EACH_TIME = {"Auth-Salt", "Auth-Pass"}
 PROOFS = ("cram-md5", "apop")
-
-
-def serve_imap(connection):
-    lines = connection.makefile("rb")
-    connection.sendall(b"* OK [CAPABILITY IMAP4rev1 SASL-IR LITERAL+] ready\r\n")
-    for line in lines:
-        words = line.decode().split()
-        tag = words[0].encode()
-        if words[1] == "LOGIN" and words[-1].endswith("}"):  # nginx sends name and password as literals
-            literals = []
-            while words[-1].endswith("}"):
-                if not words[-1].endswith("+}"):
-                    connection.sendall(b"+ go on\r\n")
-                literals.append(lines.read(int(words[-1].strip("{+}"))).decode())
-                words = lines.readline().decode().split() or [""]
-            logins.append(tuple(literals))
-            connection.sendall(tag + b" OK in\r\n")
-        elif words[1] == "LOGIN":
-            logins.append(tuple(word.strip('"') for word in words[2:]))
-            connection.sendall(tag + b" OK in\r\n")
-        elif words[1] == "AUTHENTICATE":
-            logins.append(tuple(base64.b64decode(words[-1]).decode().split("\0")[1:]))
-            connection.sendall(tag + b" OK in\r\n")
-        else:
-            connection.sendall(tag + b" OK done\r\n")
 
 
 def serve_pop3(connection):
@@ -48,7 +23,7 @@ def serve_pop3(connection):
         if words[0] == "USER":
             user = words[1]
         if words[0] == "PASS":
-            logins.append((user, words[1]))
+            logins.append([user, words[1]])
         if words[0] == "CAPA":
             connection.sendall(b"+OK\r\nUSER\r\n.\r\n")
             continue
@@ -63,7 +38,7 @@ def set_up():
     logins = []
     ca, cert, key = world.certificates()
     pair = world.client_certificate("alice", "/O=Me, Inc/CN=alice")
-    servers = {"imap": stub.Stub(serve_imap).port, "pop3": stub.Stub(serve_pop3).port, "smtp": world.free_port()}
+    servers = {"imap": stub.Stub(stub.imap_with_logins(logins)).port, "pop3": stub.Stub(serve_pop3).port, "smtp": world.free_port()}
 
     service = auth_http.AuthService(PASSWORD, {"alice": {}, "bob": {"Auth-User": "bob.mailbox", "Auth-Pass": "other"}, "odd%": {}})
     # Where to depends on the protocol.
@@ -83,28 +58,22 @@ def imap_line(user, password):
     return lambda p: Imap(p.imap).login(user, password)
 
 
-def imap_plain(user, password):
-    def go(p):
-        client = Imap(p.imap)
-        client.send("a AUTHENTICATE PLAIN\r\n")
-        client.line()
-        client.send(b64("\0%s\0%s" % (user, password)) + "\r\n")
-        return client.answer("a")[1]
-    return go
+def imap_sasl(mechanism, response, connect=lambda p: Imap(p.imap)):
+    """A way of logging in that answers one challenge with response(challenge, user, password)."""
+    def way(user, password):
+        def go(p):
+            client = connect(p)
+            client.send("a AUTHENTICATE %s\r\n" % mechanism)
+            challenge = base64.b64decode(client.line()[2:])
+            client.send(b64(response(challenge, user, password)) + "\r\n")
+            return client.answer("a")[1]
+        return go
+    return way
 
 
-def digest_of(challenge, password):
-    return hmac.new(password.encode(), challenge, "md5").hexdigest()
-
-
-def imap_cram(user, password):
-    def go(p):
-        client = Imap(p.imap)
-        client.send("a AUTHENTICATE CRAM-MD5\r\n")
-        challenge = base64.b64decode(client.line()[2:])
-        client.send(b64("%s %s" % (user, digest_of(challenge, password))) + "\r\n")
-        return client.answer("a")[1]
-    return go
+imap_plain = imap_sasl("PLAIN", lambda _, user, password: "\0%s\0%s" % (user, password))
+imap_cram = imap_sasl("CRAM-MD5", lambda challenge, user, password: "%s %s" % (user, hmac.new(password.encode(), challenge, "md5").hexdigest()))
+external = imap_sasl("EXTERNAL", lambda _, user, __: user, lambda p: CertImap(p.imaps, pair))
 
 
 def pop3_pass(user, password):
@@ -121,16 +90,6 @@ def apop(user, password):
 
 def with_certificate(user, password):
     return lambda p: CertImap(p.imaps, pair).login(user, password)
-
-
-def external(user, _):
-    def go(p):
-        client = CertImap(p.imaps, pair)
-        client.send("a AUTHENTICATE EXTERNAL\r\n")
-        client.line()
-        client.send(b64(user) + "\r\n")
-        return client.answer("a")[1]
-    return go
 
 
 def submission(user, password):
@@ -164,7 +123,7 @@ def same(client, *differs):
 @test
 def right_passwords():
     for way in (imap_line, imap_plain, pop3_pass, with_certificate):
-        expect(same(way("alice", PASSWORD))[3] == [("alice", PASSWORD)], logins)
+        expect(same(way("alice", PASSWORD))[3] == [["alice", PASSWORD]], logins)
 
 
 @test
@@ -178,24 +137,24 @@ def wrong_passwords_and_unknown_users():
 def proofs():
     """The server is logged in to with the password that the service gives in return."""
     for way in (imap_cram, apop):
-        expect(same(way("alice", PASSWORD))[3] == [("alice", PASSWORD)], logins)
+        expect(same(way("alice", PASSWORD))[3] == [["alice", PASSWORD]], logins)
 
 
 @test
 def another_name_and_password_for_the_server():
     for way in (imap_line, pop3_pass, imap_cram, apop):
-        expect(same(way("bob", PASSWORD))[3] == [("bob.mailbox", "other")], logins)
+        expect(same(way("bob", PASSWORD))[3] == [["bob.mailbox", "other"]], logins)
 
 
 @test
 def a_certificate_instead_of_a_password():
-    expect(same(external("alice", None))[3] == [("alice", PASSWORD)], logins)
+    expect(same(external("alice", None))[3] == [["alice", PASSWORD]], logins)
 
 
 @test
 def names_with_odd_characters():
     for way in (imap_line, imap_plain, imap_cram):
-        expect(same(way("odd%", PASSWORD))[3] == [("odd%", PASSWORD)], logins)
+        expect(same(way("odd%", PASSWORD))[3] == [["odd%", PASSWORD]], logins)
     same(imap_plain("no body", "a b%"))
 
 

@@ -1,5 +1,5 @@
 """Backends that misbehave: a thread per connection runs what the test wants."""
-import socket, threading
+import base64, socket, threading
 
 
 class Stub:
@@ -81,3 +81,31 @@ def imap_server(connection, after_login=None):
         if name == b"LOGOUT":
             return None
     return None
+
+
+def login_arguments(words, lines, connection):
+    """Name and password behind LOGIN, atoms and quoted strings or literals, as nginx sends them."""
+    found = []
+    while words:
+        word, words = words[0], words[1:]
+        if word.endswith("}"):
+            if not word.endswith("+}"):
+                connection.sendall(b"+ go on\r\n")
+            word, words = lines.read(int(word.strip("{+}"))).decode(), lines.readline().decode().split()
+        found.append(word.strip('"'))
+    return found
+
+
+def imap_with_logins(logins):
+    """An IMAP server that lets everybody in; [name, password] of each goes to `logins`."""
+    def talk(connection):
+        lines = connection.makefile("rb")
+        connection.sendall(b"* OK [CAPABILITY IMAP4rev1 SASL-IR LITERAL+] ready\r\n")
+        for line in lines:
+            tag, command, *words = line.decode().split()
+            if command == "LOGIN":
+                logins.append(login_arguments(words, lines, connection))
+            elif command == "AUTHENTICATE":
+                logins.append(base64.b64decode(words[-1]).decode().split("\0")[1:])
+            connection.sendall(tag.encode() + b" OK done\r\n")
+    return talk
