@@ -10,6 +10,7 @@
 
 #include "base/address.h"
 #include "base/secret.h"
+#include "base/tls_facts.h"
 #include "ipc/message.h"
 
 namespace postern {
@@ -18,14 +19,6 @@ namespace postern {
 using FieldList = std::vector<std::pair<std::string, std::string>>;
 
 // What auth knows of a client, all of it told by the login process (AUTH-32).
-// Of a TLS session, for services that want to know it.
-struct TlsFacts {
-  std::string protocol, cipher;  // "TLSv1.3" and OpenSSL's name; empty without TLS
-  // Of a verified client certificate: RFC 2253 names, serial number and SHA-1 in hex, the whole as PEM; else empty.
-  std::string subject, issuer, serial, sha1, pem;
-  auto fields() { return std::tie(protocol, cipher, subject, issuer, serial, sha1, pem); }
-};
-
 struct AuthSubject {
   std::string service;      // "imap", "pop3"
   std::string session;      // LOG-5

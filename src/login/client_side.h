@@ -60,7 +60,7 @@ class ClientSide {
   ProxyHeader told_header() const;
   std::string tls_description() const { return stream_.tls_description(); }
   ChannelBindings channel_bindings() const { return stream_.channel_bindings(); }
-  SessionFacts session_facts() const { return stream_.session_facts(); }
+  TlsFacts tls_facts() const { return stream_.facts(); }
   // Header or handshake are under way: he cannot be spoken to.
   bool is_arriving() const { return phase_ != Phase::Open; }
   bool is_over() const { return phase_ == Phase::Over; }

@@ -104,9 +104,7 @@ AuthStart Session::auth_start(AuthBegin begin) const {
   start.initial = std::move(begin.initial);
   start.subject = subject_of(side_.info(), worker_.pid());
   start.subject.attempt = history_.attempts;
-  SessionFacts facts = side_.session_facts();
-  start.subject.tls = {std::move(facts.protocol), std::move(facts.cipher), std::move(facts.subject), std::move(facts.issuer),
-                       std::move(facts.serial), std::move(facts.sha1), std::move(facts.pem)};
+  start.subject.tls = side_.tls_facts();
   const MechanismInfo* mechanism = find_mechanism(start.mechanism);
   if (mechanism != nullptr && mechanism->proof) {  // what the others cannot bind is not made
     ChannelBindings bindings = side_.channel_bindings();

@@ -138,8 +138,8 @@ ClientCertificate Stream::client_certificate(const std::string& name_field) cons
   return out;
 }
 
-SessionFacts Stream::session_facts() const {
-  SessionFacts out;
+TlsFacts Stream::facts() const {
+  TlsFacts out;
   if (ssl_ == nullptr || !SSL_is_init_finished(ssl_)) return out;
   out.protocol = SSL_get_version(ssl_);
   out.cipher = SSL_get_cipher_name(ssl_);

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/fd.h"
+#include "base/tls_facts.h"
 #include "tls/context.h"
 
 namespace postern {
@@ -39,14 +40,6 @@ struct ClientCertificate {
   std::string name;     // empty: there is no such part, or it has NUL in it
   std::string fingerprint, key_fingerprint;  // SHA-256 of the certificate and of its SubjectPublicKeyInfo, hex
   std::string why;      // shown, and not valid; for the log
-};
-
-// What a session and its client's certificate are, in the words of OpenSSL.
-struct SessionFacts {
-  std::string protocol, cipher;  // "TLSv1.3", "TLS_AES_256_GCM_SHA384"
-  // Of a valid certificate of the client: names by RFC 2253, serial number (upper case) and SHA-1 (lower case) in hex, PEM; one
-  // that is longer than 16 KiB as PEM has none.
-  std::string subject, issuer, serial, sha1, pem;
 };
 
 // Owns its descriptor. Non-blocking; nothing is buffered in front of the kernel except inside TLS.
@@ -87,7 +80,7 @@ class Stream {
   bool can_bind() const;
   ChannelBindings channel_bindings() const;
   ClientCertificate client_certificate(const std::string& name_field) const;
-  SessionFacts session_facts() const;  // empty without TLS
+  TlsFacts facts() const;  // empty without TLS
 
  private:
   IoResult from_ssl(int result);
