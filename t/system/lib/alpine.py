@@ -5,7 +5,8 @@ import clients, world
 from daemon import PASSWORD
 from tap import until
 
-# "mail" exists, and it is told of new features: else it says so first, for seconds.
+# "mail" exists, and it is told of new features: else it says so first, for seconds. With a delay of -1 no message holds
+# it up, where each would for three seconds: a refused referral has six of them.
 PINERC = """\
 inbox-path=%s
 personal-name=Test
@@ -13,6 +14,7 @@ user-domain=example.org
 feature-list=quit-without-confirm,no-enable-newmail-in-xterm-icon
 user-input-timeout=0
 last-version-used=9.99
+status-message-delay=-1
 """
 ANSWERS = {"PASSWORD: ": PASSWORD + "\r", "for next login?": "n"}
 
