@@ -257,10 +257,7 @@ PassResult AuthRequest::checked(PassResult result) {
 
 void AuthRequest::take_result(PassResult result) {
   nodelay_ |= fields_.has("nodelay");
-  if (!walk_->take(result)) {
-    fields_ = saved_fields_;
-    user_ = saved_user_;
-  }
+  if (!walk_->take(result)) roll_back();
   fields_.remove("nopassword");
   fields_.remove("noauthenticate");
 }

@@ -31,6 +31,8 @@ enum class AnswerKind : uint8_t {
   InternalFailure,      // IMAP-90
   kCount
 };
+// Whether the user is logged in with this answer: the front is done.
+bool is_success(AnswerKind kind);
 
 // What a backend said when it took or refused the login. Opaque for common code: made by the protocol's
 // back, printed by its front.

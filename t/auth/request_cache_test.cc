@@ -139,6 +139,15 @@ TEST_F(CachedRequest, SlowHashes) {
   EXPECT_EQ(login("joe", "secret"), "Ok joe");  // the same hash: its right password is still known
 }
 
+// Made of the user's name as well (AUTH-26).
+TEST_F(CachedRequest, ADigestOfNameAndPassword) {
+  const DbRow row = found("{DIGEST-MD5}fb2441a715a5484c6fa16147c4a6b7a8");
+  EXPECT_EQ(login("joe", "secret", row), "asked Ok joe");
+  EXPECT_EQ(login("joe", "secret"), "Ok joe");
+  EXPECT_EQ(login("joe", "wrong", row), "asked Failed joe");
+  EXPECT_EQ(login("ann", "secret", row), "asked Failed ann");
+}
+
 TEST_F(CachedRequest, SlowHashesByWorkersOnly) {  // auth_cache_verify_password_with_worker
   conf_.settings.set(Key::auth_cache_verify_password_with_worker, true);
   EXPECT_EQ(login("joe", "secret", found(kSlow), true), "asked verified Ok joe");

@@ -288,6 +288,13 @@ TEST_F(Proofs, BrokenDatabaseIsNoClaim) {
   EXPECT_EQ(cram("joe", "secret"), "Unavailable joe @internal");
 }
 
+// What a database says of a user whom it refuses is forgotten, the name that he asks for included.
+TEST_F(Request, ARefusalLeavesNoNameBehind) {
+  add(users("joe:other::::::login_user=ann host=10.0.0.1\n"));
+  add(users("joe:secret\n"));
+  EXPECT_EQ(login("joe", "secret"), "Ok joe");
+}
+
 // --- fields --------------------------------------------------------------------------
 
 struct FieldCase {

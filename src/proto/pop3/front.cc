@@ -7,6 +7,7 @@
 #include "base/base64.h"
 #include "base/text.h"
 #include "proto/line_reader.h"
+#include "proto/pop3/answers.h"
 #include "proto/sasl_policy.h"
 #include "proto/xclient.h"
 
@@ -18,50 +19,6 @@ constexpr std::string_view kPlaintextRefused =
     "-ERR [AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.\r\n";
 constexpr std::string_view kTlsRequired = "-ERR [AUTH] Authentication not allowed until SSL/TLS is enabled.\r\n";
 constexpr size_t kApopDigest = 32;
-constexpr size_t kMaxReply = 480;  // with "-ERR [SYS/TEMP] " and CRLF a line stays below RFC 2449's 512
-
-// --- answers (POP-20 to POP-27) --------------------------------------------------
-
-// How an outcome is told: `code`, then the answer's text or, without one, `text`.
-struct AnswerRow {
-  AnswerKind kind;
-  std::string_view code;
-  std::string_view text;
-  bool text_may_have_code = false;  // a text that begins with "[" replaces the code (IMAP-87)
-  std::string_view farewell{};      // the connection ends, for this reason
-};
-
-constexpr AnswerRow kAnswers[] = {
-    {AnswerKind::AuthFailed, "[AUTH] ", "Authentication failed.", true},
-    {AnswerKind::AuthzFailed, "[AUTH] ", "Authorization failed", true},
-    {AnswerKind::PasswordExpired, "[AUTH] ", "Authentication failed.", true},
-    {AnswerKind::UserDisabled, "[AUTH] ", "Authentication failed.", true},
-    {AnswerKind::TempFail, "[SYS/TEMP] ", "Temporary authentication failure."},
-    {AnswerKind::LoginDisabled, "[AUTH] ", "Login disabled for this user"},
-    {AnswerKind::Referral, "", "Try this server instead."},
-    {AnswerKind::UnsupportedMechanism, "[AUTH] ", "Unsupported authentication mechanism."},
-    {AnswerKind::BadEncodingInitial, "[AUTH] ", "Invalid base64 data in initial response"},
-    {AnswerKind::BadEncodingResponse, "[AUTH] ", "Invalid base64 in response"},
-    {AnswerKind::BackendRefused, "", "Authentication failed."},
-    {AnswerKind::BackendUnavailable, "[SYS/TEMP] ", "Account is temporarily unavailable."},
-    {AnswerKind::BackendMisconfigured, "", "Account is temporarily unavailable."},
-    {AnswerKind::TooManyConnections, "[IN-USE] ", "Maximum number of connections from user+IP exceeded", false,
-     "Maximum number of connections from user+IP exceeded"},
-    {AnswerKind::InternalFailure, "[SYS/TEMP] ",
-     "Internal login failure. Refer to server log for more information.", false, "Internal login failure"},
-};
-
-const AnswerRow* row_of(AnswerKind kind) {
-  for (const AnswerRow& row : kAnswers)
-    if (row.kind == kind) return &row;
-  return nullptr;
-}
-
-std::string told(const AnswerRow& row, const std::string& given) {
-  const std::string text = given.empty() ? std::string(row.text) : printable(given, kMaxReply);
-  const bool own_code = row.text_may_have_code && text.starts_with("[");
-  return "-ERR " + std::string(own_code ? "" : row.code) + text + "\r\n";
-}
 
 // --- lines -------------------------------------------------------------------------
 
@@ -110,12 +67,9 @@ class Pop3Front : public Front {
   void answer(const Answer& answer, FrontOutput& out) override {
     if (answer.kind == AnswerKind::Challenge) return challenge(answer.text, out);
     mechanism_.clear();
-    if (answer.kind == AnswerKind::BackendAccepted) return accepted(answer.backend.line, out);
-    const AnswerRow* row = row_of(answer.kind);
-    if (row == nullptr) return accepted("+OK Logged in.", out);  // a referral has no form here (REF-6)
-    out.send += told(*row, answer.text);
-    phase_ = Phase::Command;
-    if (!row->farewell.empty()) leave(row->farewell, out);
+    const std::string_view farewell = append_answer(out.send, answer);
+    phase_ = is_success(answer.kind) ? Phase::Over : Phase::Command;
+    if (!farewell.empty()) leave(farewell, out);
   }
 
   void on_tls(FrontOutput&) override {
@@ -126,7 +80,7 @@ class Pop3Front : public Front {
   void notice(std::string_view, FrontOutput&) override {}
   void goodbye(std::string_view text, Parting why, FrontOutput& out) override {
     out.send += why == Parting::Unavailable ? "-ERR [SYS/TEMP] " : "-ERR ";
-    out.send += printable(text, kMaxReply) + "\r\n";
+    out.send += printable(text, kMaxText) + "\r\n";
     phase_ = Phase::Over;
   }
 
@@ -301,9 +255,7 @@ class Pop3Front : public Front {
   }
 
   void refuse(AnswerKind kind, std::string mechanism, FrontOutput& out) {
-    const AnswerRow& row = *row_of(kind);
-    out.send += told(row, {});
-    out.request = PolicyRefusal{row.text, true, std::move(mechanism)};
+    out.request = PolicyRefusal{append_refusal(out.send, kind), true, std::move(mechanism)};
   }
 
   void challenge(const std::string& bytes, FrontOutput& out) {
@@ -318,16 +270,13 @@ class Pop3Front : public Front {
       out.request = AuthResponse{std::move(*data)};
       return;
     }
-    out.send += line == "*" ? "-ERR Authentication aborted by client.\r\n"
-                            : told(*row_of(AnswerKind::BadEncodingResponse), {});
+    if (line == "*")
+      out.send += "-ERR Authentication aborted by client.\r\n";
+    else
+      append_refusal(out.send, AnswerKind::BadEncodingResponse);
     mechanism_.clear();
     phase_ = Phase::Command;
     out.request = AuthAbort{};
-  }
-
-  void accepted(std::string_view line, FrontOutput& out) {
-    out.send += std::string(line) + "\r\n";
-    phase_ = Phase::Over;
   }
 
   // "APOP user 32hex"; with the challenge of the greeting all that auth needs (POP-10).
@@ -363,7 +312,7 @@ class Pop3Front : public Front {
     out.send += told_facts.valid ? "+OK Updated\r\n" : "-ERR Invalid parameters\r\n";
     out.request = std::move(told_facts.facts);
   }
-  void xoip(std::string_view arguments, FrontOutput& out) { 
+  void xoip(std::string_view arguments, FrontOutput& out) {
     xclient("ADDR=" + std::string(first_word(arguments).name), out);
   }
 

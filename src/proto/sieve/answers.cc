@@ -84,8 +84,4 @@ std::string_view append_answer(std::string& out, const Answer& answer) {
   return row.farewell;
 }
 
-bool is_success(AnswerKind kind) {
-  return kind == AnswerKind::BackendAccepted || kind == AnswerKind::LocalAccepted || kind == AnswerKind::ReferralAccepted;
-}
-
 }  // namespace postern::sieve

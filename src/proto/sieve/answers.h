@@ -15,9 +15,6 @@ void append_status(std::string& out, std::string_view word, std::string_view cod
 // Appends what the client is told, any kind but Challenge. Returns why the connection ends then; empty: it goes on.
 std::string_view append_answer(std::string& out, const Answer& answer);
 
-// Whether the user is logged in with this answer: the front is done.
-bool is_success(AnswerKind kind);
-
 }  // namespace postern::sieve
 
 #endif
