@@ -112,7 +112,7 @@ def one_run(proxy, backend, options, count):
     return count / direct, count / through, busy / count * 1e6, ours / count * 1e6
 
 
-def measure(proxy, backend, options):
+def medians(proxy, backend, options):
     recipient = "user@%s.test" % backend.name
     for port in (backend.lmtp, proxy.lmtp):  # warm
         seconds = bring(port, recipient, 500, *options)
@@ -139,7 +139,7 @@ def report(proxy, all_backends):
     good = True
     for backend in all_backends:
         for words, options in MANNERS:
-            direct, through, busy, ours = measure(proxy, backend, options)
+            direct, through, busy, ours = medians(proxy, backend, options)
             what = "%s, %s" % (backend.name, words)
             good &= row("messages/s, " + what, through, "%.4g" % direct, through / direct, ">= %.2f" % THROUGHPUT, through / direct >= THROUGHPUT)
             good &= row("CPU us/message, " + what, ours, "whole system %.4g" % busy, ours / busy, "<= %.2f" % CPU, ours / busy <= CPU)
