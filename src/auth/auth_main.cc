@@ -8,8 +8,8 @@
 #include "auth/policy_client.h"
 #include "auth/service.h"
 #include "base/log.h"
-#include "config.h"
 #include "role/role.h"
+#include "config.h"
 
 namespace postern {
 

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <utility>
 
-#include "crypt/digest.h"
 #include "base/text.h"
+#include "crypt/digest.h"
 
 namespace postern {
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <span>
 
+#include "auth/db_http_plan.h"
 #include "auth/db_ldap_plan.h"
 #include "auth/db_pam_plan.h"
-#include "auth/db_http_plan.h"
 #include "auth/db_passwd.h"
 #include "auth/db_passwd_file.h"
 #include "auth/db_redis_plan.h"

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <span>
 
-#include "crypt/schemes.h"
 #include "base/text.h"
 #include "conf/values.h"
+#include "crypt/schemes.h"
 
 namespace postern {
 

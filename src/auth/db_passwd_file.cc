@@ -7,10 +7,10 @@
 
 #include <algorithm>
 
-#include "crypt/schemes.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "crypt/schemes.h"
 
 namespace postern {
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "crypt/schemes.h"
 #include "base/text.h"
 #include "conf/values.h"
+#include "crypt/schemes.h"
 
 namespace postern {
 

@@ -9,11 +9,11 @@
 #include <string_view>
 #include <vector>
 
-#include "crypt/digest.h"
 #include "auth/variables.h"
 #include "base/result.h"
 #include "base/secret.h"
 #include "conf/settings.h"
+#include "crypt/digest.h"
 
 namespace postern {
 

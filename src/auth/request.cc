@@ -5,16 +5,16 @@
 #include <random>
 #include <utility>
 
-#include "crypt/digest.h"
 #include "base/text.h"
+#include "crypt/digest.h"
 #include "sasl/server_mechanisms.h"
 
 namespace postern {
 
 namespace {
 
-// AUTH-6: they would break the line-based protocols this password goes to.
 constexpr std::string_view kNoCertificate = "Client didn't present valid SSL certificate";  // recorded text
+// AUTH-6: they would break the line-based protocols this password goes to.
 constexpr std::string_view kIllegalInPassword("\x01\t\r\n", 4);
 
 }  // namespace

@@ -12,8 +12,8 @@
 
 #include "auth/cache.h"
 #include "auth/fields.h"
-#include "crypt/schemes.h"
 #include "auth/settings.h"
+#include "crypt/schemes.h"
 #include "ipc/messages.h"
 
 namespace postern {

@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "auth/checks.h"
-#include "crypt/digest.h"
 #include "auth/request.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "crypt/digest.h"
 
 namespace postern {
 

@@ -5,8 +5,8 @@
 #include "base/base64.h"
 #include "base/secret.h"
 #include "base/text.h"
-#include "sasl/hmac_md5.h"
 #include "crypt/scheme.h"
+#include "sasl/hmac_md5.h"
 #include "sasl/scram_verifier.h"
 
 namespace postern {

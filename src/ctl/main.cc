@@ -9,10 +9,10 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "conf/reader.h"
-#include "config.h"
 #include "ctl/commands.h"
 #include "ctl/password.h"
 #include "ctl/pw.h"
+#include "config.h"
 
 namespace postern {
 

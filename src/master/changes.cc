@@ -6,9 +6,9 @@
 
 #include "base/log.h"
 #include "conf/reader.h"
-#include "config.h"
 #include "master/boot_files.h"
 #include "master/master.h"
+#include "config.h"
 
 namespace postern {
 

@@ -16,9 +16,9 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "config.h"
 #include "master/spawn.h"
 #include "role/jail.h"
+#include "config.h"
 
 namespace postern {
 

@@ -5,8 +5,8 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include "crypt/digest.h"
 #include "auth/temp_dir.h"
+#include "crypt/digest.h"
 #include "support/captured_log.h"
 
 namespace postern {

@@ -9,9 +9,9 @@
 #include "auth/deadline.h"
 #include "auth/fake_variables.h"
 #include "auth/temp_dir.h"
-#include "config.h"
 #include "support/captured_log.h"
 #include "support/movable_clock.h"
+#include "config.h"
 #ifdef HAVE_SOCI
 #include <sqlite3.h>
 

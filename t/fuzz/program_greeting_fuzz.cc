@@ -1,7 +1,7 @@
 // What a mail program says first: a verdict never changes with what comes behind, and nothing in it reaches the client
 // that would end its line or its brackets.
-#include "fuzz/expect.h"
 #include "base/text.h"
+#include "fuzz/expect.h"
 #include "proto/imap/protocol.h"
 #include "proto/pop3/protocol.h"
 

@@ -9,9 +9,9 @@
 #include "base/text.h"
 #include "sasl/hmac_md5.h"
 #include "sasl/proof_mechanisms.h"
+#include "sasl/scram_verifier.h"
 #include "sasl/server_mechanisms.h"
 #include "sasl/vouched_mechanisms.h"
-#include "sasl/scram_verifier.h"
 
 namespace postern {
 namespace {
