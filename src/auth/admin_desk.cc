@@ -44,7 +44,8 @@ void AdminDesk::open(Fd socket) {
 
 void AdminDesk::on(const AuthQuestion& question) {
   using Run = void (AdminDesk::*)(const AuthQuestion&);
-  constexpr Run kRuns[] = {&AdminDesk::try_login, &AdminDesk::try_login, &AdminDesk::try_lookup, &AdminDesk::flush_cache, &AdminDesk::show_cache};
+  constexpr Run kRuns[] = {&AdminDesk::try_login, &AdminDesk::try_login, &AdminDesk::try_lookup,
+                           &AdminDesk::flush_cache, &AdminDesk::show_cache};
   static_assert(std::size(kRuns) == static_cast<size_t>(AuthOrder::kCount));
   (this->*kRuns[static_cast<size_t>(question.order)])(question);
 }
@@ -61,10 +62,11 @@ void AdminDesk::try_lookup(const AuthQuestion& question) {
   UserLookup lookup;
   lookup.user = question.user;
   lookup.subject = question.subject;
-  service_.try_out(std::make_unique<AuthRequest>(service_.settings(), service_.world(), std::move(lookup), Purpose::Test),
-                   [this, alive = alive_, id = question.id, opened = opened_](Finished f) {
-                     if (*alive) answer(id, opened, std::move(f));
-                   });
+  service_.try_out(
+      std::make_unique<AuthRequest>(service_.settings(), service_.world(), std::move(lookup), Purpose::Test),
+      [this, alive = alive_, id = question.id, opened = opened_](Finished f) {
+        if (*alive) answer(id, opened, std::move(f));
+      });
 }
 
 void AdminDesk::answer(uint64_t id, uint64_t opened, Finished finished) {
@@ -93,9 +95,11 @@ void AdminDesk::show_cache(const AuthQuestion& question) {
   AuthAnswer out;
   out.id = question.id;
   out.result = AuthResult::Ok;
-  const std::pair<const char*, uint64_t> rows[] = {{"size", status.size}, {"used", status.used}, {"entries", status.entries},
-                                                   {"hits", status.hits}, {"misses", status.misses}, {"rechecks", status.rechecks},
-                                                   {"stale", status.stale}, {"evicted", status.evicted}};
+  const std::pair<const char*, uint64_t> rows[] = {
+      {"size", status.size},   {"used", status.used},       {"entries", status.entries},
+      {"hits", status.hits},   {"misses", status.misses},   {"rechecks", status.rechecks},
+      {"stale", status.stale}, {"evicted", status.evicted},
+  };
   for (const auto& [name, value] : rows) out.passdb.emplace_back(name, std::to_string(value));
   out.count = status.entries;
   state_->send(out);

@@ -16,7 +16,8 @@ namespace {
 
 struct AsyncDriver {
   std::string_view name;
-  Result<std::unique_ptr<AsyncDatabase>> (*open)(const DatabaseSettings& settings, DbKind kind, const AsyncWorld& world);
+  Result<std::unique_ptr<AsyncDatabase>> (*open)(const DatabaseSettings& settings, DbKind kind,
+                                                 const AsyncWorld& world);
 };
 
 constexpr AsyncDriver kAsyncDrivers[] = {

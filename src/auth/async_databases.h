@@ -1,4 +1,5 @@
-// The drivers whose databases answer in auth's own loop: they wait for a socket, and block nobody. Linked by auth alone.
+// The drivers whose databases answer in auth's own loop: they wait for a socket, and block nobody. Linked by auth
+// alone.
 #ifndef POSTERN_AUTH_ASYNC_DATABASES_H
 #define POSTERN_AUTH_ASYNC_DATABASES_H
 

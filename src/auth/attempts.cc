@@ -26,7 +26,8 @@ Attempts::Turn Attempts::ends(uint64_t ticket, Verdict verdict, uint64_t mark, I
   if (found == attempts_.end()) return Turn::Now;
   Attempt& attempt = found->second;
   Line& line = lines_[attempt.line];
-  const bool beside_failure = !attempt.has_turn && line.failures != attempt.failures && penalty_.delay(attempt.ip, now).count() > 0;
+  const bool beside_failure =
+      !attempt.has_turn && line.failures != attempt.failures && penalty_.delay(attempt.ip, now).count() > 0;
   if (verdict != Verdict::None && beside_failure) {
     wait(ticket, line, now);
     return Turn::Later;
@@ -63,7 +64,9 @@ void Attempts::arrange(const std::string& key, Line& line, Instant now) {
   if (line.waiting.empty()) return set_due(key, line, std::nullopt);
   const IpAddress& ip = attempts_[line.waiting.front()].ip;
   const Instant turn = now + penalty_.delay(ip, now);
-  const Instant due = line.turn != 0 ? penalty_.ends_at(ip, now) : line.due && line.due_is_turn ? std::min(*line.due, turn) : turn;
+  const Instant due = line.turn != 0                 ? penalty_.ends_at(ip, now)
+                      : line.due && line.due_is_turn ? std::min(*line.due, turn)
+                                                     : turn;
   set_due(key, line, due);
   line.due_is_turn = line.turn == 0;
 }

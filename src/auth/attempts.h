@@ -1,5 +1,5 @@
-// Whose turn it is: addresses whose logins fail are served one attempt at a time, so that guessing side by side gains nothing
-// (AUTH-41 to AUTH-44, whose last sentence this mends). Pure: time is told.
+// Whose turn it is: addresses whose logins fail are served one attempt at a time, so that guessing side by side gains
+// nothing (AUTH-41 to AUTH-44, whose last sentence this mends). Pure: time is told.
 #ifndef POSTERN_AUTH_ATTEMPTS_H
 #define POSTERN_AUTH_ATTEMPTS_H
 
@@ -15,9 +15,9 @@
 
 namespace postern {
 
-// An address without a recent failure is in nobody's way: all its attempts run at once. After a failure the next one waits
-// as Penalty says, the others in line behind it; and the verdict of one that was running beside the failure waits like
-// an attempt that had not begun yet. A success, or the end of the penalty, lets all of them go.
+// An address without a recent failure is in nobody's way: all its attempts run at once. After a failure the next one
+// waits as Penalty says, the others in line behind it; and the verdict of one that was running beside the failure waits
+// like an attempt that had not begun yet. A success, or the end of the penalty, lets all of them go.
 class Attempts {
  public:
   // Of one address at most `max_waiting` wait.
@@ -28,8 +28,8 @@ class Attempts {
   Turn begins(uint64_t ticket, const IpAddress& ip, Instant now);
 
   enum class Verdict : uint8_t { Right, Wrong, None };  // None: nobody learns anything of the password
-  // The verdict on an attempt that runs. Later: take_due() names it when this is to be said again, and counts. `mark` as
-  // Penalty::failed() has it. After Now the attempt is forgotten. Unknown tickets: Now.
+  // The verdict on an attempt that runs. Later: take_due() names it when this is to be said again, and counts. `mark`
+  // as Penalty::failed() has it. After Now the attempt is forgotten. Unknown tickets: Now.
   Turn ends(uint64_t ticket, Verdict verdict, uint64_t mark, Instant now);
   // The client has left.
   void forget(uint64_t ticket, Instant now);
@@ -48,9 +48,9 @@ class Attempts {
   };
   struct Line {
     std::deque<uint64_t> waiting;
-    uint64_t turn = 0;      // whose turn it is; 0: nobody's
+    uint64_t turn = 0;  // whose turn it is; 0: nobody's
     uint64_t failures = 0;
-    size_t attempts = 0;    // those that refer to it
+    size_t attempts = 0;         // those that refer to it
     std::optional<Instant> due;  // an entry of due_
     bool due_is_turn = false;    // of the first one waiting; else the penalty's end
   };

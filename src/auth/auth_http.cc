@@ -11,8 +11,8 @@ namespace postern {
 
 namespace {
 
-constexpr size_t kMaxReason = 200;   // of the text that clients are shown
-constexpr size_t kMaxValue = 1024;   // of a field
+constexpr size_t kMaxReason = 200;  // of the text that clients are shown
+constexpr size_t kMaxValue = 1024;  // of a field
 constexpr uint64_t kLongestWait = 3600;
 
 // --- request -----------------------------------------------------------------
@@ -60,7 +60,8 @@ class Headers {
 void add_envelope(Headers& headers) {
   const std::string recipient = headers.value(Variable::Recipient);
   headers.add("Auth-SMTP-From", "MAIL FROM:<" + header_escape(headers.value(Variable::Sender)) + ">");
-  headers.add("Auth-SMTP-To", "RCPT TO:<" + header_escape(recipient.empty() ? headers.value(Variable::User) : recipient) + ">");
+  headers.add("Auth-SMTP-To",
+              "RCPT TO:<" + header_escape(recipient.empty() ? headers.value(Variable::User) : recipient) + ">");
 }
 
 // The daemon's own session with the client: none behind a trusted peer that says he has one.
@@ -83,7 +84,8 @@ void add_tls(Headers& headers, const TlsFacts& tls, bool pass_certificate) {
 
 // Empty when there is none, too, as nginx sees it.
 std::string_view header_of(const HttpAnswer& answer, std::string_view name) {
-  const auto found = std::find_if(answer.headers.begin(), answer.headers.end(), [name](const auto& h) { return h.first == name; });
+  const auto found =
+      std::find_if(answer.headers.begin(), answer.headers.end(), [name](const auto& h) { return h.first == name; });
   return found == answer.headers.end() ? std::string_view() : std::string_view(found->second);
 }
 
@@ -94,7 +96,9 @@ DbRow with_check(DbRow row, PasswordCheck check) {
 }
 
 bool is_host(std::string_view text) {
-  const auto is_name_byte = [](char c) { return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') || c == '.' || c == '-'; };
+  const auto is_name_byte = [](char c) {
+    return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') || c == '.' || c == '-';
+  };
   return IpAddress::parse(text) || (text.size() < 256 && std::all_of(text.begin(), text.end(), is_name_byte));
 }
 
@@ -115,14 +119,16 @@ std::optional<std::string> add_destination(const HttpAnswer& answer, FieldList& 
 struct ValueRow {
   std::string_view header, field;
 };
-// nginx goes on under the new name in all it does: in its log, and towards the backend. So it is `user`, not `destuser`.
+// nginx goes on under the new name in all it does: in its log, and towards the backend. So it is `user`, not
+// `destuser`.
 constexpr ValueRow kValues[] = {{"auth-user", "user"}, {"auth-pass", "pass"}};
 
 DbRow accepted(const HttpAnswer& answer, bool judges) {
   DbRow row;
   for (const ValueRow& value : kValues) {
     const std::string_view text = header_of(answer, value.header);
-    if (text.size() > kMaxValue || has_control(text)) return DbRow::broken("a value is too long or has control characters");
+    if (text.size() > kMaxValue || has_control(text))
+      return DbRow::broken("a value is too long or has control characters");
     if (!text.empty()) row.fields.emplace_back(value.field, text);
   }
   if (auto why = add_destination(answer, row.fields)) return DbRow::broken(std::move(*why));
@@ -148,7 +154,8 @@ bool auth_http_judges(const AsyncLookup& what) { return what.shown.secret != nul
 std::vector<SecretString> auth_http_headers(const AsyncLookup& what, bool pass_client_cert) {
   Headers headers(what.variables);
   const SecretString* secret = what.shown.secret;
-  const std::string mechanism = to_lower(headers.value(Variable::Mechanism)), service = headers.value(Variable::Service);
+  const std::string mechanism = to_lower(headers.value(Variable::Mechanism)),
+                    service = headers.value(Variable::Service);
   headers.add("Auth-Method", auth_http_judges(what) ? their_word(kMethods, mechanism) : "none");
   headers.add_escaped("Auth-User", headers.value(Variable::User));
   headers.add_escaped("Auth-Pass", secret == nullptr ? std::string_view() : secret->reveal());
@@ -165,10 +172,12 @@ std::vector<SecretString> auth_http_headers(const AsyncLookup& what, bool pass_c
 AuthHttpVerdict auth_http_verdict(const HttpAnswer& answer, bool judges) {
   if (answer.status == 0) return {DbRow::broken("no answer: " + printable(answer.why))};
   const std::string_view status = header_of(answer, "auth-status");
-  if (status.empty()) return {DbRow::broken("the answer has no Auth-Status, its HTTP status is " + std::to_string(answer.status))};
+  if (status.empty())
+    return {DbRow::broken("the answer has no Auth-Status, its HTTP status is " + std::to_string(answer.status))};
   if (status == "OK") return {accepted(answer, judges)};
   if (status == "WAIT") return wait(answer);
-  if (header_of(answer, "auth-error-code").starts_with('4')) return {DbRow::broken("the service says: " + printable(status, kMaxReason))};
+  if (header_of(answer, "auth-error-code").starts_with('4'))
+    return {DbRow::broken("the service says: " + printable(status, kMaxReason))};
   return {refused(status, judges)};
 }
 

@@ -8,8 +8,8 @@
 #include "auth/policy_client.h"
 #include "auth/service.h"
 #include "base/log.h"
-#include "role/role.h"
 #include "config.h"
+#include "role/role.h"
 
 namespace postern {
 
@@ -60,7 +60,9 @@ class AuthMain {
 int auth_main(int argc, char** argv) {
   RoleProcess role(Role::Auth, argc, argv);
   role.enter_jail(kAuthJail);
-  if (role.is_trial()) return RoleProcess::conclude(AuthSettings::problems(role.boot().configuration), AuthSettings::warnings(role.boot().configuration));
+  if (role.is_trial())
+    return RoleProcess::conclude(AuthSettings::problems(role.boot().configuration),
+                                 AuthSettings::warnings(role.boot().configuration));
   auto settings = AuthSettings::compile(role.boot().configuration);
   if (!settings) fatal(kExitConfig, settings.error());
   // Where Kerberos looks for it; nothing else runs in this process yet.
@@ -68,12 +70,14 @@ int auth_main(int argc, char** argv) {
   const SystemClock clock;
   Resolver resolver(role.loop());
   const AsyncWorld world{role.loop(), resolver};
-  if (const Status opened = open_async_databases(role.boot().configuration, world, *settings); !opened) fatal(kExitConfig, opened.error());
+  if (const Status opened = open_async_databases(role.boot().configuration, world, *settings); !opened)
+    fatal(kExitConfig, opened.error());
   AuthMain* main = nullptr;
   WorkerPool workers(role.loop(), {.workers = settings->max_workers},
                      [&](uint32_t waiting) { role.control().send(NeedWorker{waiting}); });
   AuthService service(role.loop(), clock, workers, resolver, std::move(*settings), [&] { main->idle(); });
-  MailStarts mail_starts([&](const StartMail& what, std::vector<Fd> descriptors) { role.control().send(what, std::move(descriptors)); });
+  MailStarts mail_starts(
+      [&](const StartMail& what, std::vector<Fd> descriptors) { role.control().send(what, std::move(descriptors)); });
   service.order_mail_from(mail_starts);
 #ifdef HAVE_CURL
   PolicyClient policy(role.loop(), service.policy());
@@ -81,7 +85,9 @@ int auth_main(int argc, char** argv) {
 #endif
   AuthMain handler(role, service, workers, mail_starts);
   main = &handler;
-  const SignalWatch flush(role.loop(), SIGHUP, [&] { log_info(fmt::format("SIGHUP received, {} cache entries flushed", service.flush_cache({}))); });
+  const SignalWatch flush(role.loop(), SIGHUP, [&] {
+    log_info(fmt::format("SIGHUP received, {} cache entries flushed", service.flush_cache({})));
+  });
   role.open_control(
       [&](std::string_view packet, std::span<Fd> fds) {
         const Status status = dispatch(packet, fds, Role::Master, Role::Auth, handler);

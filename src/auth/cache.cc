@@ -122,7 +122,8 @@ void AuthCache::forget(const Key& key) {
 }
 
 void AuthCache::make_room(Room& room, size_t bytes) {
-  for (; !room.entries.empty() && room.used + bytes > room.size; ++status_.evicted) erase(std::prev(room.entries.end()));
+  for (; !room.entries.empty() && room.used + bytes > room.size; ++status_.evicted)
+    erase(std::prev(room.entries.end()));
 }
 
 uint64_t AuthCache::put(const Key& key, std::string_view user, const DbRow& row, Instant now) {
@@ -148,8 +149,8 @@ uint64_t AuthCache::put(const Key& key, std::string_view user, const DbRow& row,
   return last_serial_;
 }
 
-// The password that was right still is when the database has the same for it: the wrong guesses of others don't make the user's
-// own logins slow.
+// The password that was right still is when the database has the same for it: the wrong guesses of others don't make
+// the user's own logins slow.
 void AuthCache::inherit(const Entry& old, Entry& fresh) {
   if (!old.has_digest_ || !old.has_password_ || !fresh.has_password_ || old.literal_ != fresh.literal_) return;
   std::string_view before = old.packed_.reveal(), now = fresh.packed_.reveal();
@@ -162,7 +163,8 @@ void AuthCache::inherit(const Entry& old, Entry& fresh) {
 size_t AuthCache::flush(std::span<const std::string> masks) {
   size_t count = 0;
   const auto wanted = [&](const Entry& e) {
-    return masks.empty() || std::any_of(masks.begin(), masks.end(), [&](const std::string& mask) { return matches_wildcard(e.user_, mask); });
+    return masks.empty() || std::any_of(masks.begin(), masks.end(),
+                                        [&](const std::string& mask) { return matches_wildcard(e.user_, mask); });
   };
   for (Room* room : {&users_, &unknown_})
     for (auto at = room->entries.begin(); at != room->entries.end();) {
@@ -203,7 +205,8 @@ void AuthCache::matched(const Key& key, uint64_t serial, const SecretString* pas
   if (entry == nullptr || !entry->found_ || entry->serial_ != serial) return;
   entry->last_matched_ = true;
   const bool by_hash_only = settings_.verify_with_worker && entry->has_password_;
-  if (password != nullptr && !by_hash_only) entry->has_digest_ = random_bytes(entry->salt_) && digest_of(entry->salt_, *password, entry->digest_);
+  if (password != nullptr && !by_hash_only)
+    entry->has_digest_ = random_bytes(entry->salt_) && digest_of(entry->salt_, *password, entry->digest_);
 }
 
 void AuthCache::mismatched(const Key& key, Instant now) {

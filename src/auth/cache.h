@@ -26,11 +26,11 @@ struct CacheSettings {
 // For posternctl. Counts since the process started.
 struct CacheStatus {
   uint64_t size = 0, used = 0, entries = 0;  // bytes, bytes, answers
-  uint64_t hits = 0;      // answered without a database
-  uint64_t misses = 0;    // nothing kept, or too old
-  uint64_t rechecks = 0;  // kept, but the password did not match: the database was asked (AUTH-38)
-  uint64_t stale = 0;     // answered with what was too old, since the database was down
-  uint64_t evicted = 0;   // given up for room
+  uint64_t hits = 0;                         // answered without a database
+  uint64_t misses = 0;                       // nothing kept, or too old
+  uint64_t rechecks = 0;                     // kept, but the password did not match: the database was asked (AUTH-38)
+  uint64_t stale = 0;                        // answered with what was too old, since the database was down
+  uint64_t evicted = 0;                      // given up for room
 };
 
 // Collects what an answer depends on. Parts cannot run into one another, whatever bytes they have.
@@ -45,8 +45,8 @@ class CacheKey {
 
 class AuthCache {
  public:
-  // Stands for a key: a keyed digest of it, so that no password stands in it and nobody can choose where in the table his
-  // names go. Not valid: nothing is to be kept.
+  // Stands for a key: a keyed digest of it, so that no password stands in it and nobody can choose where in the table
+  // his names go. Not valid: nothing is to be kept.
   struct Key {
     std::array<char, 32> bytes{};
     bool valid = false;
@@ -78,8 +78,8 @@ class AuthCache {
    private:
     friend class AuthCache;
     Key key_;
-    std::string user_;        // for flush()
-    SecretString packed_;     // password and fields
+    std::string user_;     // for flush()
+    SecretString packed_;  // password and fields
     std::array<char, 16> salt_{};
     std::array<char, 32> digest_{};
     uint64_t serial_ = 0;
@@ -93,17 +93,19 @@ class AuthCache {
   bool is_fresh(const Entry& entry, Instant now) const;
   // Whether `password` is the one that was right last. Constant time.
   bool matches(const Entry& entry, const SecretString& password) const;
-  // Whether the database is to be asked about a password that is not the kept one: once after each success, and again after
-  // auth_cache_negative_ttl (AUTH-38). From now on it is not.
+  // Whether the database is to be asked about a password that is not the kept one: once after each success, and again
+  // after auth_cache_negative_ttl (AUTH-38). From now on it is not.
   bool asks_again(const Key& key, Instant now);
 
   // It was asked, and could not answer: the next one asks again.
   void unanswered(const Key& key);
 
-  // Keeps what a database said of `user`: a row that was found, or that there is none. What stood there is replaced; an answer
-  // that is too large, or is none (Broken), or not to be kept (negative_ttl of 0) leaves nothing there. The entry's serial, or 0.
+  // Keeps what a database said of `user`: a row that was found, or that there is none. What stood there is replaced; an
+  // answer that is too large, or is none (Broken), or not to be kept (negative_ttl of 0) leaves nothing there. The
+  // entry's serial, or 0.
   uint64_t put(const Key& key, std::string_view user, const DbRow& row, Instant now);
-  // The password is right by the answer `serial`; null: it is the kept one, or was only proved. Another answer: nothing happens.
+  // The password is right by the answer `serial`; null: it is the kept one, or was only proved. Another answer: nothing
+  // happens.
   void matched(const Key& key, uint64_t serial, const SecretString* password);
   // The database itself said that a password is wrong.
   void mismatched(const Key& key, Instant now);
@@ -120,9 +122,10 @@ class AuthCache {
   CacheStatus status() const;
 
  private:
-  // Users that are there and those that are not have rooms of their own, so that guessed names push out nobody's answer.
+  // Users that are there and those that are not have rooms of their own, so that guessed names push out nobody's
+  // answer.
   struct Room {
-    std::list<Entry> entries;  // most recently used first
+    std::list<Entry> entries;   // most recently used first
     size_t size = 0, used = 0;  // bytes
   };
   using Entries = std::list<Entry>;

@@ -9,7 +9,8 @@ namespace postern {
 
 namespace {
 
-constexpr std::string_view kRuleNames[] = {"return-ok", "return", "return-fail", "continue", "continue-ok", "continue-fail"};
+constexpr std::string_view kRuleNames[] = {"return-ok", "return",      "return-fail",
+                                           "continue",  "continue-ok", "continue-fail"};
 static_assert(std::size(kRuleNames) == static_cast<size_t>(ChainRule::kCount));
 constexpr std::string_view kSkipNames[] = {"never", "authenticated", "unauthenticated", "found", "notfound"};
 static_assert(std::size(kSkipNames) == static_cast<size_t>(ChainSkip::kCount));

@@ -36,7 +36,7 @@ struct ChainEntry {
 
 // What an earlier walk hands to the next one: from the master passdbs to the users' (AUTH-12).
 struct ChainState {
-  bool success = false;            // S
+  bool success = false;  // S
   bool seen_internal = false;
   bool password_verified = false;
 };
@@ -73,10 +73,10 @@ class ChainWalk {
 
   std::span<const ChainEntry> entries_;
   ChainState state_;
-  size_t at_ = 0;             // the database being asked
+  size_t at_ = 0;  // the database being asked
   bool stop_at_success_;
   bool asked_ = false, over_ = false, continued_ = false;
-  bool pending_internal_ = false;  // the last answer was Internal: counts once another database is left
+  bool pending_internal_ = false;    // the last answer was Internal: counts once another database is left
   std::optional<PassResult> final_;  // rules do not apply
   PassResult last_ = PassResult::Internal;
 };

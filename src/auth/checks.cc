@@ -52,7 +52,8 @@ std::string_view surprise_in_tls(const FieldSet& fields) {
     if (iequals(*value, "no")) return "ssl=no or starttls=no still means TLS; remove the field for none";
     ++(*value == "any-cert" ? any_cert : others);
   }
-  return any_cert > 0 && others > 0 ? "any-cert in one of ssl and starttls: no certificate is checked" : std::string_view();
+  return any_cert > 0 && others > 0 ? "any-cert in one of ssl and starttls: no certificate is checked"
+                                    : std::string_view();
 }
 
 bool is_in_networks(std::string_view list, const IpAddress& ip, std::vector<std::string>& invalid) {
@@ -90,8 +91,11 @@ Status check_certificate_fields(const FieldSet& fields, std::string_view cert_fp
   for (const FingerprintField& field : kFingerprintFields) {
     const std::string* wanted = fields.find(field.name);
     if (wanted == nullptr) continue;
-    const bool right = (field.of_certificate && is_fingerprint(*wanted, cert_fp)) || (field.of_key && is_fingerprint(*wanted, key_fp));
-    if (!right) return Error(std::string(field.name) + " check failed: the client's certificate is another one, or there is none");
+    const bool right =
+        (field.of_certificate && is_fingerprint(*wanted, cert_fp)) || (field.of_key && is_fingerprint(*wanted, key_fp));
+    if (!right)
+      return Error(std::string(field.name) +
+                   " check failed: the client's certificate is another one, or there is none");
   }
   return {};
 }

@@ -24,8 +24,8 @@ bool is_in_networks(std::string_view list, const IpAddress& ip, std::vector<std:
 Result<uint64_t> parse_delay_until(std::string_view value, uint64_t now, uint64_t max_ahead,
                                    const std::function<uint64_t(uint64_t)>& random_below);
 
-// check_client_fp, check_client_cert_fp and check_client_pubkey_fp (AUTH-9): SHA-256 in hex, of the client's certificate and of its
-// key; empty: none was shown.
+// check_client_fp, check_client_cert_fp and check_client_pubkey_fp (AUTH-9): SHA-256 in hex, of the client's
+// certificate and of its key; empty: none was shown.
 Status check_certificate_fields(const FieldSet& fields, std::string_view cert_fp, std::string_view key_fp);
 
 // allow_nets, allow_real_nets and fail; delay_until is separate. The Error is what the log says; `notes` gets

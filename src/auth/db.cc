@@ -20,19 +20,15 @@ namespace postern {
 namespace {
 
 constexpr Driver kPassdbDrivers[] = {
-    {"static", describe_static, open_static},
-    {"passwd-file", describe_passwd_file, open_passwd_file},
-    {"sql", describe_sql, nullptr},
-    {"ldap", describe_ldap, nullptr},
-    {"pam", describe_pam, nullptr},
-    {"passwd", describe_passwd, nullptr},
+    {"static", describe_static, open_static}, {"passwd-file", describe_passwd_file, open_passwd_file},
+    {"sql", describe_sql, nullptr},           {"ldap", describe_ldap, nullptr},
+    {"pam", describe_pam, nullptr},           {"passwd", describe_passwd, nullptr},
     {"shadow", describe_passwd, nullptr},
 #ifdef HAVE_HIREDIS
     {"redis", describe_redis, nullptr},
 #endif
 #ifdef HAVE_CURL
-    {"http", describe_http, nullptr},
-    {"oauth2", describe_oauth2, nullptr},
+    {"http", describe_http, nullptr},         {"oauth2", describe_oauth2, nullptr},
 #endif
 };
 
@@ -44,10 +40,8 @@ Result<DriverTraits> describe_prefetch(const DatabaseSettings& settings, DbKind)
 }
 
 constexpr Driver kUserdbDrivers[] = {
-    {"static", describe_static, open_static},
-    {"passwd-file", describe_passwd_file, open_passwd_file},
-    {"passwd", describe_passwd, nullptr},
-    {"sql", describe_sql, nullptr},
+    {"static", describe_static, open_static}, {"passwd-file", describe_passwd_file, open_passwd_file},
+    {"passwd", describe_passwd, nullptr},     {"sql", describe_sql, nullptr},
     {"ldap", describe_ldap, nullptr},
 #ifdef HAVE_HIREDIS
     {"redis", describe_redis, nullptr},
@@ -58,7 +52,8 @@ constexpr Driver kUserdbDrivers[] = {
 }  // namespace
 
 const Driver* find_driver(std::string_view name, DbKind kind) {
-  const std::span<const Driver> drivers = kind == DbKind::Passdb ? std::span<const Driver>(kPassdbDrivers) : kUserdbDrivers;
+  const std::span<const Driver> drivers =
+      kind == DbKind::Passdb ? std::span<const Driver>(kPassdbDrivers) : kUserdbDrivers;
   for (const Driver& d : drivers)
     if (d.name == name) return &d;
   return nullptr;

@@ -14,7 +14,8 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "conf/settings.h"
-#include "ipc/messages.h"
+#include "ipc/auth_messages.h"
+#include "ipc/worker_messages.h"
 
 namespace postern {
 
@@ -24,12 +25,12 @@ enum class DbKind : uint8_t { Passdb, Userdb };
 // What a database has about one user.
 struct DbRow {
   LookupResult result = LookupResult::Broken;
-  std::string why;                       // for the log, no values: what is Broken, or why the check says no
-  std::optional<SecretString> password;  // as stored; none: NULL
-  bool password_literal = false;         // a '{' in it means nothing (password_noscheme)
-  FieldList fields;                      // in the database's order, suffixes included; never password
+  std::string why;                            // for the log, no values: what is Broken, or why the check says no
+  std::optional<SecretString> password;       // as stored; none: NULL
+  bool password_literal = false;              // a '{' in it means nothing (password_noscheme)
+  FieldList fields;                           // in the database's order, suffixes included; never password
   PasswordCheck check = PasswordCheck::None;  // what a database that checks passwords itself says of this one
-  std::string refusal;                   // what a client is told as a challenge before the failure itself (RFC 7628 section 3.2.2)
+  std::string refusal;  // what a client is told as a challenge before the failure itself (RFC 7628 section 3.2.2)
 
   static DbRow broken(std::string why) {
     DbRow row;
@@ -55,15 +56,15 @@ void add_uses(const Template& from, std::vector<VariableUse>& to);
 // What the chain must know of a driver, wherever it runs.
 struct DriverTraits {
   std::string default_scheme;
-  // Every variable that the answer depends on, those of the driver's own field templates included: what WorkerLookup must carry,
-  // and, beside the user, what tells one cached answer from another (AUTH-36).
+  // Every variable that the answer depends on, those of the driver's own field templates included: what WorkerLookup
+  // must carry, and, beside the user, what tells one cached answer from another (AUTH-36).
   std::vector<VariableUse> uses;
-  bool prefetch = false;          // no database: the row is what the passdb had as userdb_*
+  bool prefetch = false;              // no database: the row is what the passdb had as userdb_*
   std::vector<std::string> warnings;  // what is allowed and probably not meant; for `postern -t`
-  bool verifies = false;          // is given the client's password and answers with a PasswordCheck; has none to give away
+  bool verifies = false;  // is given the client's password and answers with a PasswordCheck; has none to give away
   bool verifies_digests = false;  // and digests of one, with their challenge (Credential)
-  // Answers cost something, and may be kept for auth_cache_ttl: `uses` is complete, and they have no end of their own that comes
-  // earlier (tokens). No: files and what needs no look-up; pam without cache_key (AUTH-21).
+  // Answers cost something, and may be kept for auth_cache_ttl: `uses` is complete, and they have no end of their own
+  // that comes earlier (tokens). No: files and what needs no look-up; pam without cache_key (AUTH-21).
   bool cacheable = false;
 };
 
@@ -73,8 +74,8 @@ class Database {
   // Never throws. May block in an auth-worker only. `password`: to be checked by a database whose traits say that it
   // verifies; null: only who the user is, his password is known to be right, or there is none.
   virtual DbRow lookup(const Variables& variables, const SecretString* password) = 0;
-  // Gives `each` every user's name, in no order. Never throws; may block as lookup() may. The Error: this database cannot,
-  // or failed, perhaps after some names.
+  // Gives `each` every user's name, in no order. Never throws; may block as lookup() may. The Error: this database
+  // cannot, or failed, perhaps after some names.
   virtual Status iterate(const std::function<void(std::string_view user)>& each);
   // Its process should make room for a new one: libraries that leak (AUTH-21).
   virtual bool worn_out() const { return false; }
@@ -82,7 +83,8 @@ class Database {
 
 // What a database that verifies is to judge.
 struct Credential {
-  const SecretString* secret = nullptr;  // the client's password; with a challenge, the digest in hex that answers it; null: nothing
+  // The client's password; with a challenge, the digest in hex that answers it; null: nothing.
+  const SecretString* secret = nullptr;
   std::string_view challenge{};
 };
 
@@ -106,8 +108,8 @@ struct Driver {
   std::string_view name;
   // Checks the whole block; the Error names setting and place in it, without the block's own name.
   Result<DriverTraits> (*describe)(const DatabaseSettings& settings, DbKind kind);
-  // Null: look-ups block, they run in an auth-worker, which has its own table (worker.cc); or auth has them answered later
-  // (async_databases.cc); or there are none.
+  // Null: look-ups block, they run in an auth-worker, which has its own table (worker.cc); or auth has them answered
+  // later (async_databases.cc); or there are none.
   Result<std::unique_ptr<Database>> (*open)(const DatabaseSettings& settings, DbKind kind);
 };
 const Driver* find_driver(std::string_view name, DbKind kind = DbKind::Passdb);

@@ -39,7 +39,8 @@ class HttpDatabase final : public AsyncDatabase {
     Milliseconds waited{0};
     Timer again{};
 
-    Lookup(HttpDatabase& o, HttpRequest r, bool j, Done d) : owner(o), request(std::move(r)), judges(j), done(std::move(d)) {}
+    Lookup(HttpDatabase& o, HttpRequest r, bool j, Done d)
+        : owner(o), request(std::move(r)), judges(j), done(std::move(d)) {}
   };
 
   HttpRequest request_for(const AsyncLookup& what) const {
@@ -55,11 +56,13 @@ class HttpDatabase final : public AsyncDatabase {
   }
 
   void send(Lookup& lookup) {
-    client_.send(lookup.request, [this, &lookup](const HttpAnswer& answer) { take(lookup, auth_http_verdict(answer, lookup.judges)); });
+    client_.send(lookup.request,
+                 [this, &lookup](const HttpAnswer& answer) { take(lookup, auth_http_verdict(answer, lookup.judges)); });
   }
 
   void take(Lookup& lookup, AuthHttpVerdict verdict) {
-    if (verdict.ask_again && lookup.waited + *verdict.ask_again <= kLongestWait) return wait(lookup, *verdict.ask_again);
+    if (verdict.ask_again && lookup.waited + *verdict.ask_again <= kLongestWait)
+      return wait(lookup, *verdict.ask_again);
     const Done done = std::move(lookup.done);
     lookups_.erase(lookup.self);
     done(std::move(verdict.row));
@@ -67,10 +70,13 @@ class HttpDatabase final : public AsyncDatabase {
 
   void wait(Lookup& lookup, Milliseconds time) {
     lookup.waited += time;
-    lookup.again.start(loop_, time, [](void* self) {
-      auto& waiting = *static_cast<Lookup*>(self);
-      waiting.owner.send(waiting);
-    }, &lookup);
+    lookup.again.start(
+        loop_, time,
+        [](void* self) {
+          auto& waiting = *static_cast<Lookup*>(self);
+          waiting.owner.send(waiting);
+        },
+        &lookup);
   }
 
   HttpPlan plan_;

@@ -20,11 +20,14 @@ std::string setting(const DatabaseSettings& settings, const std::string& name) {
 // http or https, a host that is the same for everybody, and a path.
 Status check_url(std::string_view text) {
   const size_t host = text.find("://");
-  if (!istarts_with(text, "http://") && !istarts_with(text, "https://")) return Error("http_url must begin with http:// or https://");
-  if (text.size() > kMaxUrl || has_control(text) || text.find(' ') != std::string_view::npos) return Error("http_url is too long, or has blanks in it");
+  if (!istarts_with(text, "http://") && !istarts_with(text, "https://"))
+    return Error("http_url must begin with http:// or https://");
+  if (text.size() > kMaxUrl || has_control(text) || text.find(' ') != std::string_view::npos)
+    return Error("http_url is too long, or has blanks in it");
   const std::string_view rest = text.substr(host + 3), authority = rest.substr(0, rest.find_first_of("/?"));
   if (authority.empty() || authority.starts_with(':')) return Error("http_url has no host");
-  if (authority.find('@') != std::string_view::npos) return Error("http_url has a password in it, which http_header (\"Authorization: Basic ...\") keeps out of sight");
+  if (authority.find('@') != std::string_view::npos)
+    return Error("http_url has a password in it, which http_header (\"Authorization: Basic ...\") keeps out of sight");
   if (authority.find('%') != std::string_view::npos) return Error("http_url: variables may stand behind the host only");
   return {};
 }
@@ -88,8 +91,8 @@ Status take_pass_client_cert(const DatabaseSettings& settings, HttpPlan& plan) {
 Result<HttpPlan> HttpPlan::from(const DatabaseSettings& settings) {
   if (!settings.args.empty()) return Error("args: http has none; see http_url");
   HttpPlan plan;
-  const Status steps[] = {take_url(settings, plan), take_headers(settings, plan), take_timeout(settings, plan), take_limit(settings, plan),
-                          take_pass_client_cert(settings, plan)};
+  const Status steps[] = {take_url(settings, plan), take_headers(settings, plan), take_timeout(settings, plan),
+                          take_limit(settings, plan), take_pass_client_cert(settings, plan)};
   for (const Status& step : steps)
     if (!step) return Error(step.error());
   plan.ca_file = setting(settings, "ca_file");

@@ -92,7 +92,8 @@ bool has_nul(const LdapEntry& entry) {
 
 class LdapDatabase final : public Database {
  public:
-  LdapDatabase(LdapPlan plan, DbKind kind) : plan_(std::move(plan)), kind_(kind), searcher_(plan_.access, true), binder_(plan_.access, false) {}
+  LdapDatabase(LdapPlan plan, DbKind kind)
+      : plan_(std::move(plan)), kind_(kind), searcher_(plan_.access, true), binder_(plan_.access, false) {}
 
   DbRow lookup(const Variables& variables, const SecretString* password) override {
     if (password == nullptr || !plan_.auth_bind) return found(variables).row;
@@ -100,7 +101,8 @@ class LdapDatabase final : public Database {
     if (password->empty()) return checked(RowBuilder(kind_).take(), PasswordCheck::Wrong);
     if (!plan_.bind_dn) {
       Found user = found(variables);
-      return user.row.result == LookupResult::Found ? verified(std::move(user.row), user.dn, *password) : std::move(user.row);
+      return user.row.result == LookupResult::Found ? verified(std::move(user.row), user.dn, *password)
+                                                    : std::move(user.row);
     }
     RowBuilder row(kind_);
     plan_.attributes.fill_constants(variables, row);
@@ -119,11 +121,13 @@ class LdapDatabase final : public Database {
   }
 
   Found found(const Variables& variables) {
-    const LdapSearch search{plan_.base.expand(variables), plan_.filter.expand(variables), plan_.scope, plan_.deref, plan_.attributes.names()};
+    const LdapSearch search{plan_.base.expand(variables), plan_.filter.expand(variables), plan_.scope, plan_.deref,
+                            plan_.attributes.names()};
     LdapFindResult result = searcher_.run<LdapFindResult>([&](LdapConnection& c) { return c.find(search); });
     if (result.what == LdapFind::One) return row_of(std::move(result.entry), variables);
     // A domain of the user's may have no branch of its own.
-    const bool unknown = result.what == LdapFind::None || (result.what == LdapFind::NoSuchBase && !plan_.base.is_constant());
+    const bool unknown =
+        result.what == LdapFind::None || (result.what == LdapFind::NoSuchBase && !plan_.base.is_constant());
     if (unknown) return {DbRow::not_found(), {}};
     if (result.what == LdapFind::Many) return {DbRow::broken("search returned more than one entry"), {}};
     return {DbRow::broken(result.why), {}};
@@ -135,7 +139,8 @@ class LdapDatabase final : public Database {
     std::vector<std::string> several;
     plan_.attributes.fill(entry, variables, row, several);
     for (const std::string& name : several)
-      if (warned_.insert(name).second) log_warning("ldap: an entry has several values of " + printable(name) + ": the first is used");
+      if (warned_.insert(name).second)
+        log_warning("ldap: an entry has several values of " + printable(name) + ": the first is used");
     return {row.take(), std::move(entry.dn)};
   }
 

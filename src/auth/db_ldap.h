@@ -8,8 +8,8 @@
 
 namespace postern {
 
-// Two connections per database and process, opened when they are needed: one searches as the service, one binds as users.
-// A look-up whose connection is lost is made again with a new one, at most three times within 30 s.
+// Two connections per database and process, opened when they are needed: one searches as the service, one binds as
+// users. A look-up whose connection is lost is made again with a new one, at most three times within 30 s.
 Result<std::unique_ptr<Database>> open_ldap(const DatabaseSettings& settings, DbKind kind);
 
 }  // namespace postern

@@ -65,7 +65,8 @@ std::vector<std::string_view> split_items(std::string_view list) {
 
 // RFC 4512 section 2.5: a name or an OID, with options.
 bool is_attribute(std::string_view name) {
-  return name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.;_") == std::string_view::npos;
+  return name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.;_") ==
+         std::string_view::npos;
 }
 
 // The entry's attributes beside the request's variables.
@@ -145,7 +146,8 @@ void LdapAttributes::add_uses_to(std::vector<VariableUse>& uses) const {
   uses.erase(std::remove_if(uses.begin() + static_cast<ptrdiff_t>(before), uses.end(), own), uses.end());
 }
 
-void LdapAttributes::fill(const LdapEntry& entry, const Variables& variables, RowBuilder& row, std::vector<std::string>& several) const {
+void LdapAttributes::fill(const LdapEntry& entry, const Variables& variables, RowBuilder& row,
+                          std::vector<std::string>& several) const {
   const EntryVariables all(entry, variables);
   for (const Item& item : items_) {
     const auto* values = entry.find(item.attribute);
@@ -153,8 +155,7 @@ void LdapAttributes::fill(const LdapEntry& entry, const Variables& variables, Ro
     if (values != nullptr && values->size() > 1 && !is_password(item.field)) several.push_back(item.attribute);
     if (item.plain)
       for (size_t i = 0; i < (is_password(item.field) ? values->size() : 1); ++i) row.add(item.field, (*values)[i]);
-    else
-      row.add(item.field, item.text.expand(all));
+    else row.add(item.field, item.text.expand(all));
   }
 }
 

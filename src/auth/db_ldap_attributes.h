@@ -20,8 +20,8 @@ struct LdapEntry {
   const std::vector<std::string>* find(std::string_view attribute) const;
 };
 
-// attribute=field, attribute=field=TEXT, =field=TEXT, attribute; separated by commas. In TEXT stand %-variables, %$ (the
-// attribute's value), %{ldap:ATTRIBUTE}, %{ldap:ATTRIBUTE:DEFAULT} and %{ldap_dn}, with the usual filters.
+// attribute=field, attribute=field=TEXT, =field=TEXT, attribute; separated by commas. In TEXT stand %-variables, %$
+// (the attribute's value), %{ldap:ATTRIBUTE}, %{ldap:ATTRIBUTE:DEFAULT} and %{ldap_dn}, with the usual filters.
 class LdapAttributes {
  public:
   // The Error names the item.
@@ -33,7 +33,8 @@ class LdapAttributes {
 
   // Adds the fields of an entry to `row`. Fields whose attribute the entry lacks are left out. Of several values the
   // first counts, and `several` gets the attribute's name; a password hands all of them over.
-  void fill(const LdapEntry& entry, const Variables& variables, RowBuilder& row, std::vector<std::string>& several) const;
+  void fill(const LdapEntry& entry, const Variables& variables, RowBuilder& row,
+            std::vector<std::string>& several) const;
   // The fields that need no entry, when none was read: auth_bind_userdn.
   void fill_constants(const Variables& variables, RowBuilder& row) const;
   // An entry's password is not wanted: the server compares it.
@@ -44,8 +45,8 @@ class LdapAttributes {
     std::string attribute;  // lower case; empty: none
     std::string field;
     Template text;
-    bool plain = false;         // the value as it is
-    bool needs_entry = false;   // `text` has an attribute
+    bool plain = false;        // the value as it is
+    bool needs_entry = false;  // `text` has an attribute
   };
   Status add(std::string_view item);
   void want(std::string_view attribute);

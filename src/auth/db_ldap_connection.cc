@@ -21,7 +21,8 @@ constexpr int kEntriesWanted = 2;               // one more than can be used
 constexpr int kIdle = 60, kBetween = 10, kProbes = 3;
 
 timeval to_timeval(Milliseconds time) {
-  return {.tv_sec = static_cast<time_t>(time.count() / 1000), .tv_usec = static_cast<suseconds_t>(time.count() % 1000 * 1000)};
+  return {.tv_sec = static_cast<time_t>(time.count() / 1000),
+          .tv_usec = static_cast<suseconds_t>(time.count() % 1000 * 1000)};
 }
 
 struct MessageFree {
@@ -35,9 +36,9 @@ struct MemoryFree {
 using Text = std::unique_ptr<char, MemoryFree>;
 
 // --- time ------------------------------------------------------------------------
-// libldap's own time-outs are not enough: it waits until a socket can be read, then for all of a message, and with GnuTLS it
-// spins in a handshake for as long as the server is silent. So each read and write waits here, below TLS, until the deadline
-// of what is being done, and fails after that.
+// libldap's own time-outs are not enough: it waits until a socket can be read, then for all of a message, and with
+// GnuTLS it spins in a handshake for as long as the server is silent. So each read and write waits here, below TLS,
+// until the deadline of what is being done, and fails after that.
 
 bool wait_until(Sockbuf_IO_Desc* io, short event) {
   pollfd p{.fd = -1, .events = event, .revents = 0};
@@ -51,8 +52,12 @@ bool wait_until(Sockbuf_IO_Desc* io, short event) {
 int set_up_io(Sockbuf_IO_Desc* io, void* deadline) { return io->sbiod_pvt = deadline, 0; }
 int pass_control(Sockbuf_IO_Desc* io, int option, void* value) { return LBER_SBIOD_CTRL_NEXT(io, option, value); }
 int nothing_to_do(Sockbuf_IO_Desc*) { return 0; }
-ber_slen_t read_in_time(Sockbuf_IO_Desc* io, void* room, ber_len_t size) { return wait_until(io, POLLIN) ? LBER_SBIOD_READ_NEXT(io, room, size) : -1; }
-ber_slen_t write_in_time(Sockbuf_IO_Desc* io, void* data, ber_len_t size) { return wait_until(io, POLLOUT) ? LBER_SBIOD_WRITE_NEXT(io, data, size) : -1; }
+ber_slen_t read_in_time(Sockbuf_IO_Desc* io, void* room, ber_len_t size) {
+  return wait_until(io, POLLIN) ? LBER_SBIOD_READ_NEXT(io, room, size) : -1;
+}
+ber_slen_t write_in_time(Sockbuf_IO_Desc* io, void* data, ber_len_t size) {
+  return wait_until(io, POLLOUT) ? LBER_SBIOD_WRITE_NEXT(io, data, size) : -1;
+}
 
 Sockbuf_IO timed_io = {set_up_io, nothing_to_do, pass_control, read_in_time, write_in_time, nothing_to_do};
 constexpr int kBelowTls = (LBER_SBIOD_LEVEL_PROVIDER + LBER_SBIOD_LEVEL_TRANSPORT) / 2;
@@ -123,30 +128,37 @@ bool is_lost(int code) {
 template <class H>
 bool set_limits(H& h, const LdapAccess& access) {
   const int version = LDAP_VERSION3;
-  const timeval connect = to_timeval(std::min(access.connect_timeout, access.timeout)), answer = to_timeval(access.timeout);
-  return h.set(LDAP_OPT_PROTOCOL_VERSION, &version) && h.set(LDAP_OPT_REFERRALS, LDAP_OPT_OFF) && h.set(LDAP_OPT_RESTART, LDAP_OPT_ON) &&
-         h.set(LDAP_OPT_NETWORK_TIMEOUT, &connect) && h.set(LDAP_OPT_TIMEOUT, &answer) && h.set(LDAP_OPT_CONNECT_CB, &h.callback) &&
-         h.set(LDAP_OPT_X_KEEPALIVE_IDLE, &kIdle) && h.set(LDAP_OPT_X_KEEPALIVE_INTERVAL, &kBetween) && h.set(LDAP_OPT_X_KEEPALIVE_PROBES, &kProbes);
+  const timeval connect = to_timeval(std::min(access.connect_timeout, access.timeout)),
+                answer = to_timeval(access.timeout);
+  return h.set(LDAP_OPT_PROTOCOL_VERSION, &version) && h.set(LDAP_OPT_REFERRALS, LDAP_OPT_OFF) &&
+         h.set(LDAP_OPT_RESTART, LDAP_OPT_ON) && h.set(LDAP_OPT_NETWORK_TIMEOUT, &connect) &&
+         h.set(LDAP_OPT_TIMEOUT, &answer) && h.set(LDAP_OPT_CONNECT_CB, &h.callback) &&
+         h.set(LDAP_OPT_X_KEEPALIVE_IDLE, &kIdle) && h.set(LDAP_OPT_X_KEEPALIVE_INTERVAL, &kBetween) &&
+         h.set(LDAP_OPT_X_KEEPALIVE_PROBES, &kProbes);
 }
 
 template <class H>
 bool set_tls(H& h, const LdapAccess& access) {
   const int client = 0;
-  return h.set(LDAP_OPT_X_TLS_REQUIRE_CERT, &access.require_cert) && h.set_text(LDAP_OPT_X_TLS_CACERTFILE, access.ca_file) &&
-         h.set_text(LDAP_OPT_X_TLS_CACERTDIR, access.ca_dir) && h.set_text(LDAP_OPT_X_TLS_CERTFILE, access.cert_file) &&
-         h.set_text(LDAP_OPT_X_TLS_KEYFILE, access.key_file) && h.set_text(LDAP_OPT_X_TLS_CIPHER_SUITE, access.ciphers) &&
-         h.set(LDAP_OPT_X_TLS_NEWCTX, &client);
+  return h.set(LDAP_OPT_X_TLS_REQUIRE_CERT, &access.require_cert) &&
+         h.set_text(LDAP_OPT_X_TLS_CACERTFILE, access.ca_file) && h.set_text(LDAP_OPT_X_TLS_CACERTDIR, access.ca_dir) &&
+         h.set_text(LDAP_OPT_X_TLS_CERTFILE, access.cert_file) && h.set_text(LDAP_OPT_X_TLS_KEYFILE, access.key_file) &&
+         h.set_text(LDAP_OPT_X_TLS_CIPHER_SUITE, access.ciphers) && h.set(LDAP_OPT_X_TLS_NEWCTX, &client);
 }
 
 // --- answers -----------------------------------------------------------------
 
 // The server's word on an account whose password it would not take (draft-behera-ldap-password-policy).
 LdapBind refused_bind(LDAP* ld, LDAPControl** controls) {
-  LDAPControl* control = controls == nullptr ? nullptr : ldap_control_find(LDAP_CONTROL_PASSWORDPOLICYRESPONSE, controls, nullptr);
+  LDAPControl* control =
+      controls == nullptr ? nullptr : ldap_control_find(LDAP_CONTROL_PASSWORDPOLICYRESPONSE, controls, nullptr);
   ber_int_t expire = 0, grace = 0;
   LDAPPasswordPolicyError error = PP_noError;
-  if (control == nullptr || ldap_parse_passwordpolicy_control(ld, control, &expire, &grace, &error) != LDAP_SUCCESS) return LdapBind::Wrong;
-  return error == PP_passwordExpired ? LdapBind::Expired : error == PP_accountLocked ? LdapBind::Disabled : LdapBind::Wrong;
+  if (control == nullptr || ldap_parse_passwordpolicy_control(ld, control, &expire, &grace, &error) != LDAP_SUCCESS)
+    return LdapBind::Wrong;
+  return error == PP_passwordExpired ? LdapBind::Expired
+         : error == PP_accountLocked ? LdapBind::Disabled
+                                     : LdapBind::Wrong;
 }
 
 std::vector<std::string> values_of(LDAP* ld, LDAPMessage* message, const char* attribute) {
@@ -161,7 +173,8 @@ LdapEntry read_entry(LDAP* ld, LDAPMessage* message) {
   LdapEntry out;
   if (const Text dn{ldap_get_dn(ld, message)}) out.dn = dn.get();
   BerElement* place = nullptr;
-  for (Text name(ldap_first_attribute(ld, message, &place)); name != nullptr; name.reset(ldap_next_attribute(ld, message, place)))
+  for (Text name(ldap_first_attribute(ld, message, &place)); name != nullptr;
+       name.reset(ldap_next_attribute(ld, message, place)))
     out.values[to_lower(name.get())] = values_of(ld, message, name.get());
   ber_free(place, 0);
   return out;
@@ -181,7 +194,8 @@ Result<std::unique_ptr<LdapConnection>> LdapConnection::open(const LdapAccess& a
   if (!set_tls(*h, access)) return Error("TLS: a file of the ldap_tls_ settings cannot be used");
   h->begin();
   if (access.start_tls && !istarts_with(uri, "ldaps:"))
-    if (const int code = ldap_start_tls_s(h->ld, nullptr, nullptr); code != LDAP_SUCCESS) return Error("StartTLS: " + h->reason(code));
+    if (const int code = ldap_start_tls_s(h->ld, nullptr, nullptr); code != LDAP_SUCCESS)
+      return Error("StartTLS: " + h->reason(code));
   return std::unique_ptr<LdapConnection>(new LdapConnection(std::move(h)));
 }
 
@@ -216,7 +230,8 @@ int send_bind(const H& h, const std::string& dn, const SecretString& password, i
   LDAPControl* policy = nullptr;
   ldap_create_passwordpolicy_control(h.ld, &policy);
   LDAPControl* controls[] = {policy, nullptr};
-  const int code = ldap_sasl_bind(h.ld, dn.c_str(), LDAP_SASL_SIMPLE, &credentials, policy == nullptr ? nullptr : controls, nullptr, &id);
+  const int code = ldap_sasl_bind(h.ld, dn.c_str(), LDAP_SASL_SIMPLE, &credentials,
+                                  policy == nullptr ? nullptr : controls, nullptr, &id);
   ldap_control_free(policy);
   return code;
 }
@@ -229,7 +244,8 @@ int send_search(H& h, const LdapSearch& search, int& id) {
   names.push_back(nullptr);
   timeval limit = to_timeval(h.timeout);
   h.set(LDAP_OPT_DEREF, &search.deref);
-  return ldap_search_ext(h.ld, search.base.c_str(), search.scope, search.filter.c_str(), names.data(), 0, nullptr, nullptr, &limit, kEntriesWanted, &id);
+  return ldap_search_ext(h.ld, search.base.c_str(), search.scope, search.filter.c_str(), names.data(), 0, nullptr,
+                         nullptr, &limit, kEntriesWanted, &id);
 }
 
 // Entries up to the result, which is returned; null: `code` says why. A server that keeps no limit is not listened to.

@@ -21,7 +21,8 @@ struct Word {
 constexpr Word kFlags[] = {{"no", 0}, {"yes", 1}};
 constexpr Word kScopes[] = {{"base", 0}, {"onelevel", 1}, {"subtree", 2}};
 constexpr Word kDerefs[] = {{"never", 0}, {"searching", 1}, {"finding", 2}, {"always", 3}};
-constexpr Word kRequireCert[] = {{"never", 0}, {"hard", 1}, {"demand", 2}, {"allow", 3}, {"try", 4}};  // numbers of libldap
+constexpr Word kRequireCert[] = {
+    {"never", 0}, {"hard", 1}, {"demand", 2}, {"allow", 3}, {"try", 4}};  // numbers of libldap
 constexpr Word kVersions[] = {{"3", 3}};
 
 // What other setups must not have, since it would be silently weaker or different here.
@@ -73,13 +74,16 @@ class LdapKeys {
     fail(key, result.error());
     return T();
   }
-  LdapTemplate pattern(std::string_view key, std::string_view fallback = "") { return compiled(key, LdapTemplate::compile(text(key, fallback))); }
+  LdapTemplate pattern(std::string_view key, std::string_view fallback = "") {
+    return compiled(key, LdapTemplate::compile(text(key, fallback)));
+  }
 
   Milliseconds time(std::string_view key, Milliseconds fallback) {
     const std::string given = text(key);
     if (given.empty()) return fallback;
     const auto parsed = parse_time(given);
-    if (!parsed || *parsed < 100 || *parsed > kLongestTimeout) fail(key, given + ": accepted: a time from 100 ms to 60 secs");
+    if (!parsed || *parsed < 100 || *parsed > kLongestTimeout)
+      fail(key, given + ": accepted: a time from 100 ms to 60 secs");
     return status_ ? Milliseconds(*parsed) : fallback;
   }
 
@@ -92,7 +96,8 @@ void read_uris(LdapKeys& r, LdapAccess& access) {
   const std::string uris = r.text("uris"), hosts = r.text("hosts");
   for (std::string_view uri : split_words(uris)) {
     constexpr std::string_view kKinds[] = {"ldap://", "ldaps://", "ldapi://"};
-    if (std::none_of(std::begin(kKinds), std::end(kKinds), [&](std::string_view kind) { return istarts_with(uri, kind); }))
+    if (std::none_of(std::begin(kKinds), std::end(kKinds),
+                     [&](std::string_view kind) { return istarts_with(uri, kind); }))
       r.fail("uris", std::string(uri) + ": accepted: ldap://, ldaps:// and ldapi:// addresses");
     access.uris.emplace_back(uri);
   }
@@ -126,7 +131,8 @@ void read_auth_bind(LdapKeys& r, LdapPlan& plan) {
   if (!plan.auth_bind) return;
   plan.attributes.drop_password();
   if (!r.text("auth_bind_userdn").empty()) plan.bind_dn = r.pattern("auth_bind_userdn");
-  if (plan.bind_dn && plan.bind_dn->is_constant()) r.fail("auth_bind_userdn", "needs a variable, such as %u: it is another for each user");
+  if (plan.bind_dn && plan.bind_dn->is_constant())
+    r.fail("auth_bind_userdn", "needs a variable, such as %u: it is another for each user");
 }
 
 }  // namespace
@@ -140,7 +146,8 @@ Result<LdapPlan> LdapPlan::from(const DatabaseSettings& settings, DbKind kind) {
   plan.scope = r.word("scope", kScopes, "subtree");
   plan.deref = r.word("deref", kDerefs, "never");
   plan.filter = r.pattern(defaults.filter_key, defaults.filter);
-  plan.attributes = r.compiled(defaults.attributes_key, LdapAttributes::parse(r.text(defaults.attributes_key, defaults.attributes)));
+  plan.attributes =
+      r.compiled(defaults.attributes_key, LdapAttributes::parse(r.text(defaults.attributes_key, defaults.attributes)));
   if (kind == DbKind::Passdb) read_auth_bind(r, plan);
   plan.default_scheme = r.text("default_pass_scheme", plan.default_scheme);
   if (!is_known_scheme(plan.default_scheme)) r.fail("default_pass_scheme", plan.default_scheme + ": unknown scheme");

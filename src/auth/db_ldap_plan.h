@@ -1,5 +1,5 @@
-// All of a passdb or userdb block with driver = "ldap": Dovecot 2.3's file, or its keys with ldap_ before them (AUTH-20). Pure;
-// no LDAP library here.
+// All of a passdb or userdb block with driver = "ldap": Dovecot 2.3's file, or its keys with ldap_ before them
+// (AUTH-20). Pure; no LDAP library here.
 #ifndef POSTERN_AUTH_DB_LDAP_PLAN_H
 #define POSTERN_AUTH_DB_LDAP_PLAN_H
 
@@ -18,11 +18,11 @@ struct LdapAccess {
   std::vector<std::string> uris;  // in the order they are tried
   std::string dn;                 // empty: anonymous
   SecretString dnpass;
-  bool start_tls = false;         // on ldap:// and ldapi://
+  bool start_tls = false;                                     // on ldap:// and ldapi://
   std::string ca_file, ca_dir, cert_file, key_file, ciphers;  // empty: the library's defaults
-  int require_cert = 0;           // a row of kRequireCert
+  int require_cert = 0;                                       // a row of kRequireCert
   Milliseconds connect_timeout{5'000};
-  Milliseconds timeout{10'000};   // of each step: TLS, bind, search
+  Milliseconds timeout{10'000};  // of each step: TLS, bind, search
 };
 
 struct LdapPlan {
@@ -30,8 +30,8 @@ struct LdapPlan {
   LdapTemplate base, filter;
   int scope = 0, deref = 0;  // as in the protocol (RFC 4511 section 4.5.1)
   LdapAttributes attributes;
-  bool auth_bind = false;                // the server compares passwords
-  std::optional<LdapTemplate> bind_dn;   // auth_bind_userdn: no search before the bind
+  bool auth_bind = false;               // the server compares passwords
+  std::optional<LdapTemplate> bind_dn;  // auth_bind_userdn: no search before the bind
   std::string default_scheme = "CRYPT";
 
   // The Error names the key and what is wrong with its value.
@@ -40,8 +40,8 @@ struct LdapPlan {
 
 Result<DriverTraits> describe_ldap(const DatabaseSettings& settings, DbKind kind);
 
-// When which server may be tried: in their order, but one that failed is left alone for 1 s, 5 s, 25 s ... at most 60 s;
-// 15 s when no other is left (AUTH-18, AUTH-20).
+// When which server may be tried: in their order, but one that failed is left alone for 1 s, 5 s, 25 s ... at most 60
+// s; 15 s when no other is left (AUTH-18, AUTH-20).
 class LdapServers {
  public:
   explicit LdapServers(std::vector<std::string> uris);

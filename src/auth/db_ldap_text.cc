@@ -7,7 +7,8 @@ namespace postern {
 namespace {
 
 bool stays(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '@' || c == '.' || c == '_' || c == '-';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '@' || c == '.' ||
+         c == '_' || c == '-';
 }
 
 }  // namespace
@@ -17,10 +18,8 @@ std::string escape_ldap(std::string_view value) {
   std::string out;
   for (char c : value) {
     const auto byte = static_cast<unsigned char>(c);
-    if (stays(c))
-      out += c;
-    else
-      out.append({'\\', kHex[byte >> 4], kHex[byte & 15]});
+    if (stays(c)) out += c;
+    else out.append({'\\', kHex[byte >> 4], kHex[byte & 15]});
   }
   return out;
 }

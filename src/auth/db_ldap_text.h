@@ -1,4 +1,5 @@
-// Filters and DNs with %-variables: each value is escaped where it is put in, whatever its filters made of it (AUTH-19). Pure.
+// Filters and DNs with %-variables: each value is escaped where it is put in, whatever its filters made of it
+// (AUTH-19). Pure.
 #ifndef POSTERN_AUTH_DB_LDAP_TEXT_H
 #define POSTERN_AUTH_DB_LDAP_TEXT_H
 
@@ -10,8 +11,8 @@
 
 namespace postern {
 
-// All but letters, digits and "@._-" as \XX, which filters (RFC 4515 section 3) and DNs (RFC 4514 section 2.4) both read
-// as that octet of the value.
+// All but letters, digits and "@._-" as \XX, which filters (RFC 4515 section 3) and DNs (RFC 4514 section 2.4) both
+// read as that octet of the value.
 std::string escape_ldap(std::string_view value);
 
 // The text of a search filter or a DN.

@@ -16,7 +16,8 @@ using Kind = TokenVerdict::Kind;
 
 constexpr std::string_view kAccessToken = "access_token";
 
-constexpr PasswordCheck kChecks[] = {PasswordCheck::Right, PasswordCheck::Wrong, PasswordCheck::Wrong, PasswordCheck::Disabled, PasswordCheck::None};
+constexpr PasswordCheck kChecks[] = {PasswordCheck::Right, PasswordCheck::Wrong, PasswordCheck::Wrong,
+                                     PasswordCheck::Disabled, PasswordCheck::None};
 static_assert(std::size(kChecks) == static_cast<size_t>(Kind::kCount));
 
 class Oauth2Database;
@@ -85,7 +86,8 @@ class Oauth2Database final : public AsyncDatabase {
     if (plan_.mode == IntrospectionMode::Local) return check_locally(lookup);
     if (plan_.tokeninfo_url.empty()) return introspect(lookup);
     send(lookup, tokeninfo_request(plan_, lookup->token), tokeninfo_refusal(), "tokeninfo_url", [this, lookup] {
-      const bool introspects = !plan_.introspection_url.empty() && (plan_.force_introspection || !has_all(lookup->claims));
+      const bool introspects =
+          !plan_.introspection_url.empty() && (plan_.force_introspection || !has_all(lookup->claims));
       introspects ? introspect(lookup) : judge(lookup, ClaimsFrom::Server);
     });
   }
@@ -106,9 +108,12 @@ class Oauth2Database final : public AsyncDatabase {
 
   // Whether the next answer would add nothing that is needed.
   bool has_all(const TokenClaims& claims) const {
-    const auto missing = [&](std::string_view name) { return !name.empty() && name != kAccessToken && claims.find(name) == nullptr; };
+    const auto missing = [&](std::string_view name) {
+      return !name.empty() && name != kAccessToken && claims.find(name) == nullptr;
+    };
     return !missing(plan_.username_attribute) && !missing(plan_.active_attribute) &&
-           std::none_of(plan_.uses.begin(), plan_.uses.end(), [&](const VariableUse& use) { return missing(token_variable(use.argument).value_or("")); });
+           std::none_of(plan_.uses.begin(), plan_.uses.end(),
+                        [&](const VariableUse& use) { return missing(token_variable(use.argument).value_or("")); });
   }
 
   void judge(const Lookup& lookup, ClaimsFrom from) {
@@ -128,7 +133,9 @@ class Oauth2Database final : public AsyncDatabase {
     });
   }
 
-  void finish(TokenLookup& lookup, TokenVerdict verdict) { answer(std::move(lookup.done), lookup.row(std::move(verdict))); }
+  void finish(TokenLookup& lookup, TokenVerdict verdict) {
+    answer(std::move(lookup.done), lookup.row(std::move(verdict)));
+  }
 
   // At the end of this turn: never before lookup() returned.
   void answer(Done done, DbRow row) {

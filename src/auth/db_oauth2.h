@@ -10,7 +10,8 @@
 namespace postern {
 
 // Has its own connections: a server that hangs delays nobody but those who log in with its tokens.
-Result<std::unique_ptr<AsyncDatabase>> open_oauth2(const DatabaseSettings& settings, DbKind kind, const AsyncWorld& world);
+Result<std::unique_ptr<AsyncDatabase>> open_oauth2(const DatabaseSettings& settings, DbKind kind,
+                                                   const AsyncWorld& world);
 
 }  // namespace postern
 

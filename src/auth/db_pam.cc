@@ -41,8 +41,10 @@ struct Style {
   int style;
   char* (*reply)(Conversation& c, const char* text);
 };
-constexpr Style kStyles[] = {
-    {PAM_PROMPT_ECHO_ON, say_user}, {PAM_PROMPT_ECHO_OFF, say_password}, {PAM_ERROR_MSG, say_nothing}, {PAM_TEXT_INFO, say_nothing}};
+constexpr Style kStyles[] = {{PAM_PROMPT_ECHO_ON, say_user},
+                             {PAM_PROMPT_ECHO_OFF, say_password},
+                             {PAM_ERROR_MSG, say_nothing},
+                             {PAM_TEXT_INFO, say_nothing}};
 
 char* reply_to(const pam_message& message, Conversation& c) {
   for (const Style& s : kStyles)
@@ -81,16 +83,27 @@ struct Code {
   int code;
   Meaning meaning;
 };
-// All others are a wrong password. AUTH-21 counts what modules could not find out among those, too; here it is a temporary
-// failure, like that of any database.
-constexpr Code kCodes[] = {
-    {PAM_SUCCESS, Meaning::Right},          {PAM_USER_UNKNOWN, Meaning::Unknown},    {PAM_NEW_AUTHTOK_REQD, Meaning::Expired},
-    {PAM_ACCT_EXPIRED, Meaning::Expired},   {PAM_AUTHTOK_EXPIRED, Meaning::Expired}, {PAM_AUTHINFO_UNAVAIL, Meaning::Broken},
-    {PAM_OPEN_ERR, Meaning::Broken},        {PAM_SYMBOL_ERR, Meaning::Broken},       {PAM_SERVICE_ERR, Meaning::Broken},
-    {PAM_SYSTEM_ERR, Meaning::Broken},      {PAM_BUF_ERR, Meaning::Broken},          {PAM_CONV_ERR, Meaning::Broken},
-    {PAM_ABORT, Meaning::Broken},           {PAM_MODULE_UNKNOWN, Meaning::Broken},   {PAM_BAD_ITEM, Meaning::Broken},
-    {PAM_SESSION_ERR, Meaning::Broken},     {PAM_CRED_ERR, Meaning::Broken},         {PAM_CRED_UNAVAIL, Meaning::Broken},
-    {PAM_AUTHTOK_LOCK_BUSY, Meaning::Broken}};
+// All others are a wrong password. AUTH-21 counts what modules could not find out among those, too; here it is a
+// temporary failure, like that of any database.
+constexpr Code kCodes[] = {{PAM_SUCCESS, Meaning::Right},
+                           {PAM_USER_UNKNOWN, Meaning::Unknown},
+                           {PAM_NEW_AUTHTOK_REQD, Meaning::Expired},
+                           {PAM_ACCT_EXPIRED, Meaning::Expired},
+                           {PAM_AUTHTOK_EXPIRED, Meaning::Expired},
+                           {PAM_AUTHINFO_UNAVAIL, Meaning::Broken},
+                           {PAM_OPEN_ERR, Meaning::Broken},
+                           {PAM_SYMBOL_ERR, Meaning::Broken},
+                           {PAM_SERVICE_ERR, Meaning::Broken},
+                           {PAM_SYSTEM_ERR, Meaning::Broken},
+                           {PAM_BUF_ERR, Meaning::Broken},
+                           {PAM_CONV_ERR, Meaning::Broken},
+                           {PAM_ABORT, Meaning::Broken},
+                           {PAM_MODULE_UNKNOWN, Meaning::Broken},
+                           {PAM_BAD_ITEM, Meaning::Broken},
+                           {PAM_SESSION_ERR, Meaning::Broken},
+                           {PAM_CRED_ERR, Meaning::Broken},
+                           {PAM_CRED_UNAVAIL, Meaning::Broken},
+                           {PAM_AUTHTOK_LOCK_BUSY, Meaning::Broken}};
 
 Meaning meaning_of(int code) {
   for (const Code& c : kCodes)
@@ -130,11 +143,16 @@ class Transaction {
   }
 
   int status() const { return status_; }
-  std::string why() const { return std::string(failed_at_) + "() failed: " + (handle_ == nullptr ? "cannot start" : ::pam_strerror(handle_, status_)); }
+  std::string why() const {
+    return std::string(failed_at_) +
+           "() failed: " + (handle_ == nullptr ? "cannot start" : ::pam_strerror(handle_, status_));
+  }
   // Modules may have another name for the user.
   std::string user() const {
     const void* name = nullptr;
-    return handle_ != nullptr && ::pam_get_item(handle_, PAM_USER, &name) == PAM_SUCCESS && name != nullptr ? static_cast<const char*>(name) : "";
+    return handle_ != nullptr && ::pam_get_item(handle_, PAM_USER, &name) == PAM_SUCCESS && name != nullptr
+               ? static_cast<const char*>(name)
+               : "";
   }
 
  private:
@@ -158,7 +176,8 @@ class PamDatabase final : public Database {
     const std::string user = variables.value(Variable::User, {}), service = plan_.service.expand(variables);
     // Names and passwords are C strings there; a service is a file's name.
     if (user.empty() || user.find('\0') != std::string::npos) return DbRow::not_found();
-    if (password->size() > kLongestPassword || password->reveal().find('\0') != std::string_view::npos) return checked(PasswordCheck::Wrong);
+    if (password->size() > kLongestPassword || password->reveal().find('\0') != std::string_view::npos)
+      return checked(PasswordCheck::Wrong);
     if (service.empty() || service[0] == '.' || service.find_first_of(std::string_view("/\0", 2)) != std::string::npos)
       return DbRow::broken("not a service's name: " + printable(service));
     ++requests_;
@@ -168,7 +187,8 @@ class PamDatabase final : public Database {
   bool worn_out() const override { return plan_.max_requests > 0 && requests_ >= plan_.max_requests; }
 
  private:
-  DbRow login(const std::string& user, const std::string& service, const std::string& remote, const SecretString& password) {
+  DbRow login(const std::string& user, const std::string& service, const std::string& remote,
+              const SecretString& password) {
     Conversation talk{user, password};
     Transaction t(service, talk);
     if (!remote.empty()) t.set(PAM_RHOST, remote.c_str());
@@ -188,9 +208,12 @@ class PamDatabase final : public Database {
     const Meaning meaning = meaning_of(t.status());
     if (meaning == Meaning::Broken) return DbRow::broken(t.why() + (notice.empty() ? "" : ": " + notice));
     if (meaning == Meaning::Unknown) return DbRow::not_found();
-    DbRow row = checked(meaning == Meaning::Right ? PasswordCheck::Right : meaning == Meaning::Wrong ? PasswordCheck::Wrong : PasswordCheck::Expired);
+    DbRow row = checked(meaning == Meaning::Right   ? PasswordCheck::Right
+                        : meaning == Meaning::Wrong ? PasswordCheck::Wrong
+                                                    : PasswordCheck::Expired);
     if (meaning == Meaning::Right && t.user() != user && !t.user().empty()) row.fields.emplace_back("user", t.user());
-    if (meaning != Meaning::Right && plan_.failure_show_msg && !notice.empty()) row.fields.emplace_back("reason", notice);
+    if (meaning != Meaning::Right && plan_.failure_show_msg && !notice.empty())
+      row.fields.emplace_back("reason", notice);
     return row;
   }
 

@@ -48,7 +48,10 @@ constexpr Option kOptions[] = {
 Status take_word(std::string_view word, bool last, PamPlan& plan) {
   for (const Option& o : kOptions)
     if (word.starts_with(o.begins)) return o.take(word.substr(o.begins.size()), plan);
-  if (!last) return wrong(word, "session=yes, setcred=yes, failure_show_msg=yes, max_requests=NUMBER, cache_key=KEY, and the service's name at the end");
+  if (!last)
+    return wrong(word,
+                 "session=yes, setcred=yes, failure_show_msg=yes, max_requests=NUMBER, cache_key=KEY, and the "
+                 "service's name at the end");
   return take_template(word == "*" ? "%s" : word, plan.service);
 }
 

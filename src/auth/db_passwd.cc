@@ -18,7 +18,8 @@ constexpr const char* kShadowFile = "/etc/shadow";
 Result<Template> name_template(const DatabaseSettings& settings) {
   constexpr std::string_view kOption = "username_format=";
   const std::string_view args = trim(settings.args);
-  if (!args.empty() && !args.starts_with(kOption)) return Error("args = " + settings.args + ": accepted: username_format=FORMAT");
+  if (!args.empty() && !args.starts_with(kOption))
+    return Error("args = " + settings.args + ": accepted: username_format=FORMAT");
   auto compiled = Template::compile(args.empty() ? "%u" : args.substr(kOption.size()));
   if (!compiled) return Error("args: username_format " + compiled.error());
   return compiled;
@@ -75,7 +76,8 @@ class PasswdDatabase final : public Database {
     // Sources of NSS do not all tell that they may not read what they have.
     if (found == nullptr && ::access(kShadowFile, R_OK) != 0 && errno == EACCES)
       return DbRow::broken(std::string(kShadowFile) + " may not be read: service.auth-worker.user must be root");
-    return found != nullptr || is_absence(error) ? std::move(row) : DbRow::broken(std::string("getspnam() failed: ") + strerror(error));
+    return found != nullptr || is_absence(error) ? std::move(row)
+                                                 : DbRow::broken(std::string("getspnam() failed: ") + strerror(error));
   }
 
   Template name_;

@@ -36,8 +36,9 @@ std::string_view take_options(std::string_view args, Arguments& out) {
     const size_t end = std::min(args.find(' '), args.size());
     const std::string_view word = args.substr(0, end);
     const size_t equal = word.find('=');
-    const auto* row = std::find_if(std::begin(kArguments), std::end(kArguments),
-                                   [&](const ArgumentRow& r) { return equal != std::string_view::npos && r.name == word.substr(0, equal); });
+    const auto* row = std::find_if(std::begin(kArguments), std::end(kArguments), [&](const ArgumentRow& r) {
+      return equal != std::string_view::npos && r.name == word.substr(0, equal);
+    });
     if (row == std::end(kArguments)) return args;
     out.*(row->target) = word.substr(equal + 1);
     args = trim(args.substr(end));
@@ -64,7 +65,9 @@ std::optional<std::string> expand_path(const Template& path, const Variables& va
   std::string out;
   for (const Template::Part& part : path.parts()) {
     const std::string v = Template::expand_part(part, variables);
-    if (part.variable && (v.empty() || v[0] == '.' || v.find('/') != std::string::npos || v.find('\0') != std::string::npos)) return std::nullopt;
+    if (part.variable &&
+        (v.empty() || v[0] == '.' || v.find('/') != std::string::npos || v.find('\0') != std::string::npos))
+      return std::nullopt;
     out += part.literal + v;
   }
   return out;
@@ -132,8 +135,8 @@ class PasswdFileDatabase final : public Database {
 };
 
 bool same_file(const struct stat& a, const struct stat& b) {
-  return a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_size == b.st_size && a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
-         a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_size == b.st_size &&
+         a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
 }
 
 // All of `fd`; false on an error.
@@ -186,7 +189,8 @@ PasswdFile::State PasswdFile::load() {
   }
   lines_.clear();
   content_.wipe();
-  if (::fstat(fd.get(), &seen_) != 0 || !S_ISREG(seen_.st_mode) || !read_all(fd.get(), static_cast<size_t>(seen_.st_size), content_)) {
+  if (::fstat(fd.get(), &seen_) != 0 || !S_ISREG(seen_.st_mode) ||
+      !read_all(fd.get(), static_cast<size_t>(seen_.st_size), content_)) {
     why_ = "read(" + path_ + ") failed: " + (S_ISREG(seen_.st_mode) ? strerror(errno) : "not a regular file");
     return State::Unreadable;
   }

@@ -6,7 +6,8 @@
 
 namespace postern {
 
-Result<std::unique_ptr<AsyncDatabase>> open_redis(const DatabaseSettings& settings, DbKind kind, const AsyncWorld& world);
+Result<std::unique_ptr<AsyncDatabase>> open_redis(const DatabaseSettings& settings, DbKind kind,
+                                                  const AsyncWorld& world);
 
 }  // namespace postern
 

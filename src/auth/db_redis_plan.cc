@@ -31,8 +31,11 @@ class Record {
   }
 
   DbRow row(DbKind kind) const {
-    if (bad_) return DbRow::broken("a field's name is empty, too long or has control characters, or there are too many fields");
-    const bool prefixed = kind == DbKind::Userdb && std::any_of(fields_.begin(), fields_.end(), [](const Field& f) { return istarts_with(f.first, kUserdbPrefix); });
+    if (bad_)
+      return DbRow::broken("a field's name is empty, too long or has control characters, or there are too many fields");
+    const bool prefixed = kind == DbKind::Userdb && std::any_of(fields_.begin(), fields_.end(), [](const Field& f) {
+                            return istarts_with(f.first, kUserdbPrefix);
+                          });
     RowBuilder row(kind);
     for (const auto& [name, value] : fields_) {
       if (!prefixed) row.add(name, value);
@@ -88,7 +91,8 @@ Status take_time(const DatabaseSettings& settings, const std::string& name, Mill
   if (text.empty()) return {};
   const auto time = parse_time(text);
   if (!time) return Error("redis_" + name + " " + time.error());
-  if (*time < 1 || *time > kLongest) return Error("redis_" + name + " = " + std::string(text) + ": accepted: up to 60 secs");
+  if (*time < 1 || *time > kLongest)
+    return Error("redis_" + name + " = " + std::string(text) + ": accepted: up to 60 secs");
   target = Milliseconds(*time);
   return {};
 }
@@ -104,7 +108,8 @@ Status take_key(const DatabaseSettings& settings, Template& key) {
 
 Status take_format(const DatabaseSettings& settings, RedisPlan& plan) {
   const std::string_view name = setting(settings, "format");
-  const auto* found = std::find_if(std::begin(kFormats), std::end(kFormats), [&](const RedisFormat& f) { return f.name == (name.empty() ? "hash" : name); });
+  const auto* found = std::find_if(std::begin(kFormats), std::end(kFormats),
+                                   [&](const RedisFormat& f) { return f.name == (name.empty() ? "hash" : name); });
   if (found == std::end(kFormats)) return Error("redis_format = " + printable(name, 40) + ": accepted: hash, json");
   plan.format = found;
   return {};
@@ -113,14 +118,16 @@ Status take_format(const DatabaseSettings& settings, RedisPlan& plan) {
 Status take_scheme(const DatabaseSettings& settings, RedisPlan& plan) {
   const std::string_view scheme = setting(settings, "default_pass_scheme");
   if (!scheme.empty()) plan.default_scheme = scheme;
-  if (!is_known_scheme(plan.default_scheme)) return Error("redis_default_pass_scheme = " + std::string(scheme) + ": unknown scheme");
+  if (!is_known_scheme(plan.default_scheme))
+    return Error("redis_default_pass_scheme = " + std::string(scheme) + ": unknown scheme");
   return {};
 }
 
 Status take_limit(const DatabaseSettings& settings, RedisPlan& plan) {
   const std::string_view text = setting(settings, "max_requests");
   const auto number = parse_number(text.empty() ? std::string_view("1000") : text, 100'000);
-  if (!number || *number == 0) return Error("redis_max_requests = " + std::string(text) + ": accepted: a number from 1 to 100000");
+  if (!number || *number == 0)
+    return Error("redis_max_requests = " + std::string(text) + ": accepted: a number from 1 to 100000");
   plan.max_commands = *number;
   return {};
 }
@@ -134,7 +141,8 @@ DbRow redis_hash_row(const RedisReply& reply, DbKind kind) {
   Record record;
   for (size_t i = 0; i < reply.items.size(); i += 2) {
     const RedisReply &name = reply.items[i], &value = reply.items[i + 1];
-    if (name.kind != RedisReply::Kind::Text || value.kind != RedisReply::Kind::Text) return DbRow::broken("the server's reply is not made of texts");
+    if (name.kind != RedisReply::Kind::Text || value.kind != RedisReply::Kind::Text)
+      return DbRow::broken("the server's reply is not made of texts");
     record.add(name.text.reveal(), value.text.reveal());
   }
   return record.row(kind);
@@ -160,8 +168,12 @@ Result<RedisPlan> RedisPlan::from(const DatabaseSettings& settings) {
   auto servers = parse_redis_uris(uri);
   if (!servers) return Error("redis_uri: " + servers.error());
   plan.servers = std::move(*servers);
-  const Status steps[] = {take_key(settings, plan.key), take_format(settings, plan), take_scheme(settings, plan), take_limit(settings, plan),
-                          take_time(settings, "connect_timeout", plan.connect_timeout), take_time(settings, "timeout", plan.timeout)};
+  const Status steps[] = {take_key(settings, plan.key),
+                          take_format(settings, plan),
+                          take_scheme(settings, plan),
+                          take_limit(settings, plan),
+                          take_time(settings, "connect_timeout", plan.connect_timeout),
+                          take_time(settings, "timeout", plan.timeout)};
   for (const Status& step : steps)
     if (!step) return Error(step.error());
   return plan;

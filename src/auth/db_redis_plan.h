@@ -1,5 +1,5 @@
-// Users in Redis: what a block says, and rows from replies (AUTH-22; postern-passdb(5) has the schema). Pure; the asking is
-// in db_redis.cc.
+// Users in Redis: what a block says, and rows from replies (AUTH-22; postern-passdb(5) has the schema). Pure; the
+// asking is in db_redis.cc.
 #ifndef POSTERN_AUTH_DB_REDIS_PLAN_H
 #define POSTERN_AUTH_DB_REDIS_PLAN_H
 
@@ -31,7 +31,8 @@ struct RedisPlan {
   size_t max_commands = 1'000;
 
   static Result<RedisPlan> from(const DatabaseSettings& settings);
-  // The user's key; nothing when it would be longer than any key is. Whatever the values have in them, it is one argument.
+  // The user's key; nothing when it would be longer than any key is. Whatever the values have in them, it is one
+  // argument.
   std::optional<std::string> key_for(const Variables& variables) const;
 };
 

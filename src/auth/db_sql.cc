@@ -13,9 +13,15 @@ namespace {
 
 class SqlDatabase final : public Database {
  public:
-  SqlDatabase(SqlPlan plan, DbKind kind, std::string name, std::vector<SqlHost> hosts, size_t first, SqlOpener opener, const Clock& clock)
-      : plan_(std::move(plan)), kind_(kind), name_(std::move(name)), hosts_(std::move(hosts)), turns_(hosts_.size(), first),
-        opener_(std::move(opener)), clock_(clock) {}
+  SqlDatabase(SqlPlan plan, DbKind kind, std::string name, std::vector<SqlHost> hosts, size_t first, SqlOpener opener,
+              const Clock& clock)
+      : plan_(std::move(plan)),
+        kind_(kind),
+        name_(std::move(name)),
+        hosts_(std::move(hosts)),
+        turns_(hosts_.size(), first),
+        opener_(std::move(opener)),
+        clock_(clock) {}
 
   DbRow lookup(const Variables& variables, const SecretString*) override {
     std::vector<std::string> values;
@@ -117,9 +123,10 @@ Status read_options(SqlConnect& connect) {
 
 }  // namespace
 
-std::unique_ptr<Database> make_sql(SqlPlan plan, DbKind kind, std::string name, std::vector<SqlHost> hosts, size_t first_host, SqlOpener opener,
-                                   const Clock& clock) {
-  return std::make_unique<SqlDatabase>(std::move(plan), kind, std::move(name), std::move(hosts), first_host, std::move(opener), clock);
+std::unique_ptr<Database> make_sql(SqlPlan plan, DbKind kind, std::string name, std::vector<SqlHost> hosts,
+                                   size_t first_host, SqlOpener opener, const Clock& clock) {
+  return std::make_unique<SqlDatabase>(std::move(plan), kind, std::move(name), std::move(hosts), first_host,
+                                       std::move(opener), clock);
 }
 
 Result<std::unique_ptr<Database>> open_sql(const DatabaseSettings& settings, DbKind kind) {
@@ -130,7 +137,8 @@ Result<std::unique_ptr<Database>> open_sql(const DatabaseSettings& settings, DbK
   if (const Status read = read_options(plan->connect); !read) return Error(read.error());
   auto hosts = plan->connect.targets(*plan->dialect);
   if (!hosts) return Error("sql_connect: " + hosts.error());
-  return make_sql(std::move(*plan), kind, settings.name, std::move(*hosts), std::random_device()(), open_sql_session, clock);
+  return make_sql(std::move(*plan), kind, settings.name, std::move(*hosts), std::random_device()(), open_sql_session,
+                  clock);
 }
 
 }  // namespace postern

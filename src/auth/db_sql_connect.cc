@@ -38,7 +38,8 @@ constexpr MysqlKey kMysqlKeys[] = {
 };
 
 const MysqlKey* find_key(std::string_view name, std::string_view MysqlKey::*column = &MysqlKey::name) {
-  const auto found = std::find_if(std::begin(kMysqlKeys), std::end(kMysqlKeys), [&](const MysqlKey& k) { return k.*column == name; });
+  const auto found =
+      std::find_if(std::begin(kMysqlKeys), std::end(kMysqlKeys), [&](const MysqlKey& k) { return k.*column == name; });
   return name.empty() || found == std::end(kMysqlKeys) ? nullptr : found;
 }
 
@@ -93,7 +94,8 @@ Result<SqlHost> mysql_target(const SqlConnect& c, const std::string& host) {
   const bool socket = host.starts_with('/');
   const auto where = socket ? Result<std::string>(host) : mysql_host(c, host);
   if (!where) return Error(where.error());
-  const auto first = host.empty() ? Result<std::string>("") : soci_pair("host", socket ? "unix_socket" : "host", *where);
+  const auto first =
+      host.empty() ? Result<std::string>("") : soci_pair("host", socket ? "unix_socket" : "host", *where);
   if (!first) return Error(first.error());
   SqlHost out{host.empty() ? "localhost" : host, SecretString(*first)};
   for (const MysqlKey& k : kMysqlKeys) {
@@ -182,16 +184,19 @@ struct Notation {
   Status (*parse)(std::string_view text, SqlConnect& out);
   Result<SqlHost> (*target)(const SqlConnect& connect, const std::string& host);
 };
-constexpr Notation kNotations[] = {
-    {"sqlite", parse_sqlite, sqlite_target}, {"mysql", parse_mysql, mysql_target}, {"pgsql", parse_pgsql, pgsql_target}};
+constexpr Notation kNotations[] = {{"sqlite", parse_sqlite, sqlite_target},
+                                   {"mysql", parse_mysql, mysql_target},
+                                   {"pgsql", parse_pgsql, pgsql_target}};
 
 const Notation& notation_of(const SqlDialect& dialect) {
-  return *std::find_if(std::begin(kNotations), std::end(kNotations), [&](const Notation& n) { return n.dialect == dialect.name; });
+  return *std::find_if(std::begin(kNotations), std::end(kNotations),
+                       [&](const Notation& n) { return n.dialect == dialect.name; });
 }
 
 Status check_seconds(const SqlConnect& c) {
   for (std::string_view key : {"connect_timeout", "read_timeout", "write_timeout"})
-    if (const auto found = c.values.find(std::string(key)); found != c.values.end() && parse_number(found->second, kMostSeconds).value_or(0) == 0)
+    if (const auto found = c.values.find(std::string(key));
+        found != c.values.end() && parse_number(found->second, kMostSeconds).value_or(0) == 0)
       return Error(std::string(key) + ": not a number of seconds, 1 to " + std::to_string(kMostSeconds));
   return {};
 }
@@ -220,7 +225,8 @@ Result<SqlConnect> SqlConnect::parse(const SqlDialect& dialect, std::string_view
   Status status = notation_of(dialect).parse(text, out);
   if (status) status = check_seconds(out);
   if (!status) return Error(status.error());
-  if (const auto limit = parse_number(value_of(out, "read_timeout"), kMostSeconds)) out.answer_limit = std::chrono::seconds(*limit);
+  if (const auto limit = parse_number(value_of(out, "read_timeout"), kMostSeconds))
+    out.answer_limit = std::chrono::seconds(*limit);
   const auto tried = out.targets(dialect);
   if (!tried) return Error(tried.error());
   return out;
@@ -234,7 +240,9 @@ void SqlConnect::add_options(std::string_view file) {
     line = trim(line.substr(0, line.find('\r')));
     if (line.empty() || line[0] == '#' || line[0] == ';' || line[0] == '!') continue;
     if (line[0] == '[') ours = reads_group(line, group);
-    else if (ours) found[with_dashes(line.substr(0, line.find('=')))] = unquoted(trim(line.substr(std::min(line.find('='), line.size() - 1) + 1)));
+    else if (ours)
+      found[with_dashes(line.substr(0, line.find('=')))] =
+          unquoted(trim(line.substr(std::min(line.find('='), line.size() - 1) + 1)));
   }
   for (const auto& [option, value] : found)
     if (const MysqlKey* key = find_key(option, &MysqlKey::option)) values.try_emplace(std::string(key->name), value);
@@ -243,7 +251,8 @@ void SqlConnect::add_options(std::string_view file) {
 }
 
 bool SqlConnect::wants_tls() const {
-  return std::any_of(std::begin(kMysqlKeys), std::end(kMysqlKeys), [&](const MysqlKey& k) { return !k.library.empty() && !value_of(*this, k.name).empty(); });
+  return std::any_of(std::begin(kMysqlKeys), std::end(kMysqlKeys),
+                     [&](const MysqlKey& k) { return !k.library.empty() && !value_of(*this, k.name).empty(); });
 }
 
 Result<std::vector<SqlHost>> SqlConnect::targets(const SqlDialect& dialect) const {

@@ -30,18 +30,20 @@ constexpr unsigned kMysqlText[] = {1267, 1300, 1366, 3854};
 // Connection, resources, operator and system; a transaction that lost against others.
 constexpr std::string_view kPgsqlPassing[] = {"08", "40", "53", "57", "58"};
 
-constexpr std::string_view kAround[] = {"Cannot execute query. ", "Cannot prepare statement. ", "Cannot establish connection to the database.",
-                                        "Fatal error.", "ERROR:  "};
+constexpr std::string_view kAround[] = {"Cannot execute query. ", "Cannot prepare statement. ",
+                                        "Cannot establish connection to the database.", "Fatal error.", "ERROR:  "};
 
 constexpr std::string_view kNoType[] = {"Unknown data type", "unknown data type", "Cannot parse date"};
 
 void replace_all(std::string& text, std::string_view what, std::string_view with) {
-  for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size())) text.replace(at, what.size(), with);
+  for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size()))
+    text.replace(at, what.size(), with);
 }
 
 void hide(std::string& text, const std::string& value) {
   if (value.empty()) return;
-  for (const std::string_view quote : {"'", "\"", "`"}) replace_all(text, std::string(quote).append(value).append(quote), "'...'");
+  for (const std::string_view quote : {"'", "\"", "`"})
+    replace_all(text, std::string(quote).append(value).append(quote), "'...'");
   if (value.size() > kShortValue) replace_all(text, value, "...");
 }
 
@@ -49,7 +51,8 @@ void hide(std::string& text, const std::string& value) {
 
 bool has_foreign(const std::vector<std::string>& values) {
   const auto foreign = [](char c) { return static_cast<unsigned char>(c) >= 0x80; };
-  return std::any_of(values.begin(), values.end(), [&](const std::string& v) { return std::any_of(v.begin(), v.end(), foreign); });
+  return std::any_of(values.begin(), values.end(),
+                     [&](const std::string& v) { return std::any_of(v.begin(), v.end(), foreign); });
 }
 
 SqlFault mysql_fault(unsigned number) {
@@ -63,7 +66,8 @@ SqlFault pgsql_fault(std::string_view state) {
   if (state.find_first_not_of(std::string_view(" \0", 2)) == std::string_view::npos) return SqlFault::Host;
   if (state == "42P18") return SqlFault::Type;
   if (state == "22021") return SqlFault::Value;  // bytes that are no text in the database's encoding
-  const bool passing = std::find(std::begin(kPgsqlPassing), std::end(kPgsqlPassing), state.substr(0, 2)) != std::end(kPgsqlPassing);
+  const bool passing =
+      std::find(std::begin(kPgsqlPassing), std::end(kPgsqlPassing), state.substr(0, 2)) != std::end(kPgsqlPassing);
   return passing ? SqlFault::Host : SqlFault::Query;
 }
 
@@ -73,7 +77,8 @@ std::string sql_error_text(std::string_view message, const std::vector<std::stri
   text.erase(0, text.find_first_not_of(" \r\n"));
   text.resize(std::min({text.size(), text.find('\n'), text.find(" near '")}));
   for (const std::string& value : values) hide(text, value);
-  const bool no_type = std::any_of(std::begin(kNoType), std::end(kNoType), [&](std::string_view w) { return text.starts_with(w); });
+  const bool no_type =
+      std::any_of(std::begin(kNoType), std::end(kNoType), [&](std::string_view w) { return text.starts_with(w); });
   if (no_type) text += " (a column's type has no text form here: CAST it)";
   return printable(text, 400);
 }

@@ -9,8 +9,8 @@
 
 namespace postern {
 
-// Host: another host may answer, so the query is tried there (AUTH-18). Query: no host will. Value: no row can have such
-// a value. Type: PostgreSQL cannot tell a parameter's type.
+// Host: another host may answer, so the query is tried there (AUTH-18). Query: no host will. Value: no row can have
+// such a value. Type: PostgreSQL cannot tell a parameter's type.
 enum class SqlFault : uint8_t { Host, Query, Value, Type };
 
 // By errno of MariaDB's library and server.
@@ -21,8 +21,8 @@ SqlFault pgsql_fault(std::string_view state);
 // Whether a value has more than ASCII, which every character set has: without, a Value fault is the query's.
 bool has_foreign(const std::vector<std::string>& values);
 
-// One line of `message` without what SOCI and the servers put around it, without the query (MySQL quotes it behind "near",
-// values and all) and without any of the values that were bound.
+// One line of `message` without what SOCI and the servers put around it, without the query (MySQL quotes it behind
+// "near", values and all) and without any of the values that were bound.
 std::string sql_error_text(std::string_view message, const std::vector<std::string>& values);
 
 }  // namespace postern

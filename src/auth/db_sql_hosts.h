@@ -9,8 +9,8 @@
 
 namespace postern {
 
-// A process has one connection, so processes that begin with different hosts share the work out. A host that failed waits
-// 1 s, 5 s, then 15 s each time: nothing else is connected while hosts are looked for.
+// A process has one connection, so processes that begin with different hosts share the work out. A host that failed
+// waits 1 s, 5 s, then 15 s each time: nothing else is connected while hosts are looked for.
 class SqlHosts {
  public:
   // `first`: any number; its remainder is the host to begin with.

@@ -27,7 +27,8 @@ Status take_place(const DatabaseSettings& settings, SqlPlan& plan) {
 Status take_scheme(const DatabaseSettings& settings, SqlPlan& plan) {
   const std::string scheme = setting(settings, "default_pass_scheme");
   if (!scheme.empty()) plan.default_scheme = scheme;
-  return is_known_scheme(plan.default_scheme) ? Status() : Error("sql_default_pass_scheme = " + scheme + ": unknown scheme");
+  return is_known_scheme(plan.default_scheme) ? Status()
+                                              : Error("sql_default_pass_scheme = " + scheme + ": unknown scheme");
 }
 
 std::string query_name(DbKind kind) { return kind == DbKind::Passdb ? "password_query" : "user_query"; }
@@ -38,7 +39,8 @@ Status take_query(const DatabaseSettings& settings, DbKind kind, SqlPlan& plan) 
   auto bound = bind_sql(query, *plan.dialect);
   if (!bound) return Error("sql_" + name + ": " + bound.error());
   plan.query = std::move(*bound);
-  if (plan.dialect->grammar == SqlGrammar::PgSql) plan.typed_query = bind_sql(query, *plan.dialect, SqlParameters::AsText)->text;
+  if (plan.dialect->grammar == SqlGrammar::PgSql)
+    plan.typed_query = bind_sql(query, *plan.dialect, SqlParameters::AsText)->text;
   return {};
 }
 

@@ -46,7 +46,8 @@ constexpr Converter kConverters[] = {
     {soci::dt_double, [](const soci::row& r, size_t i) { return double_text(r.get<double>(i)); }},
     {soci::dt_integer, [](const soci::row& r, size_t i) { return std::to_string(r.get<int>(i)); }},
     {soci::dt_long_long, [](const soci::row& r, size_t i) { return std::to_string(r.get<long long>(i)); }},
-    {soci::dt_unsigned_long_long, [](const soci::row& r, size_t i) { return std::to_string(r.get<unsigned long long>(i)); }},
+    {soci::dt_unsigned_long_long,
+     [](const soci::row& r, size_t i) { return std::to_string(r.get<unsigned long long>(i)); }},
     {soci::dt_blob, nullptr},
     {soci::dt_xml, [](const soci::row& r, size_t i) { return r.get<std::string>(i); }},
 };
@@ -55,7 +56,8 @@ constexpr Converter kConverters[] = {
 Result<std::optional<std::string>> text_of(const soci::row& row, size_t column) {
   if (row.get_indicator(column) == soci::i_null) return std::optional<std::string>();
   for (const Converter& c : kConverters)
-    if (c.type == row.get_properties(column).get_data_type() && c.text != nullptr) return std::optional<std::string>(c.text(row, column));
+    if (c.type == row.get_properties(column).get_data_type() && c.text != nullptr)
+      return std::optional<std::string>(c.text(row, column));
   return Error("column " + row.get_properties(column).get_name() + " has a type without text form");
 }
 
@@ -65,14 +67,16 @@ Result<std::optional<std::string>> text_of(const soci::row& row, size_t column) 
 void sqlite_concat(sqlite_api::sqlite3_context* context, int count, sqlite_api::sqlite3_value** values) {
   std::string out;
   for (int i = 0; i < count; ++i)
-    if (const unsigned char* text = sqlite_api::sqlite3_value_text(values[i])) out += reinterpret_cast<const char*>(text);
+    if (const unsigned char* text = sqlite_api::sqlite3_value_text(values[i]))
+      out += reinterpret_cast<const char*>(text);
   sqlite_api::sqlite3_result_text(context, out.data(), static_cast<int>(out.size()),
                                   reinterpret_cast<sqlite_api::sqlite3_destructor_type>(-1));  // SQLITE_TRANSIENT
 }
 
 void prepare_sqlite(soci::session& session, const SqlPlan&) {
   auto* backend = static_cast<soci::sqlite3_session_backend*>(session.get_backend());
-  sqlite_api::sqlite3_create_function(backend->conn_, "concat", -1, SQLITE_UTF8, nullptr, sqlite_concat, nullptr, nullptr);
+  sqlite_api::sqlite3_create_function(backend->conn_, "concat", -1, SQLITE_UTF8, nullptr, sqlite_concat, nullptr,
+                                      nullptr);
 }
 
 // A file can be replaced or repaired at any time.
@@ -84,7 +88,8 @@ int no_socket(soci::session&) { return -1; }
 // The library goes on in the clear with a server that has no TLS.
 void prepare_mysql(soci::session& session, const SqlPlan& plan) {
   auto* backend = static_cast<soci::mysql_session_backend*>(session.get_backend());
-  const bool tcp = ::mysql_get_host_info(backend->conn_) != nullptr && std::string_view(::mysql_get_host_info(backend->conn_)).ends_with("TCP/IP");
+  const bool tcp = ::mysql_get_host_info(backend->conn_) != nullptr &&
+                   std::string_view(::mysql_get_host_info(backend->conn_)).ends_with("TCP/IP");
   if (plan.connect.wants_tls() && tcp && ::mysql_get_ssl_cipher(backend->conn_) == nullptr)
     throw soci::soci_error("the server has no TLS");
 }
@@ -102,24 +107,30 @@ SqlFault pgsql_fault_of(const soci::soci_error& e) {
 }
 
 // libpq waits for answers without a limit of its own.
-int pgsql_socket(soci::session& session) { return ::PQsocket(static_cast<soci::postgresql_session_backend*>(session.get_backend())->conn_); }
+int pgsql_socket(soci::session& session) {
+  return ::PQsocket(static_cast<soci::postgresql_session_backend*>(session.get_backend())->conn_);
+}
 #endif
 
 struct Backend {
   std::string_view dialect;
   const soci::backend_factory& (*factory)();
-  void (*prepare)(soci::session& session, const SqlPlan& plan);  // null, or what comes first in a connection; may throw soci_error
+  void (*prepare)(soci::session& session,
+                  const SqlPlan& plan);  // null, or what comes first in a connection; may throw soci_error
   SqlFault (*fault)(const soci::soci_error& e);
-  int (*socket)(soci::session& session);                         // what a deadline shuts down
-  bool is_file;                                                  // its replacement means reconnect
+  int (*socket)(soci::session& session);  // what a deadline shuts down
+  bool is_file;                           // its replacement means reconnect
 };
 constexpr Backend kBackends[] = {
-    {"sqlite", []() -> const soci::backend_factory& { return *soci::factory_sqlite3(); }, prepare_sqlite, sqlite_fault, no_socket, true},
+    {"sqlite", []() -> const soci::backend_factory& { return *soci::factory_sqlite3(); }, prepare_sqlite, sqlite_fault,
+     no_socket, true},
 #ifdef HAVE_SOCI_MYSQL
-    {"mysql", []() -> const soci::backend_factory& { return *soci::factory_mysql(); }, prepare_mysql, mysql_fault_of, no_socket, false},
+    {"mysql", []() -> const soci::backend_factory& { return *soci::factory_mysql(); }, prepare_mysql, mysql_fault_of,
+     no_socket, false},
 #endif
 #ifdef HAVE_SOCI_PGSQL
-    {"pgsql", []() -> const soci::backend_factory& { return *soci::factory_postgresql(); }, nullptr, pgsql_fault_of, pgsql_socket, false},
+    {"pgsql", []() -> const soci::backend_factory& { return *soci::factory_postgresql(); }, nullptr, pgsql_fault_of,
+     pgsql_socket, false},
 #endif
 };
 
@@ -144,7 +155,8 @@ class SociSession final : public SqlSession {
   // Throws what SOCI throws.
   void open(const SqlHost& host) {
     struct stat there {};
-    if (backend_.is_file && ::stat(host.label.c_str(), &there) != 0) throw soci::soci_error("no such file: " + host.label);  // SQLite would make it
+    if (backend_.is_file && ::stat(host.label.c_str(), &there) != 0)
+      throw soci::soci_error("no such file: " + host.label);  // SQLite would make it
     file_ = there;
     path_ = host.label;
     session_.open(backend_.factory(), std::string(host.connect.reveal()));
@@ -172,7 +184,8 @@ class SociSession final : public SqlSession {
 
   bool replaced() const override {
     struct stat now {};
-    return backend_.is_file && (::stat(path_.c_str(), &now) != 0 || now.st_ino != file_.st_ino || now.st_dev != file_.st_dev);
+    return backend_.is_file &&
+           (::stat(path_.c_str(), &now) != 0 || now.st_ino != file_.st_ino || now.st_dev != file_.st_dev);
   }
 
  private:
@@ -216,8 +229,11 @@ class SociSession final : public SqlSession {
       row.add(row_.get_properties(i).get_name(), *value ? std::optional<std::string_view>(**value) : std::nullopt);
     }
     const bool passdb = kind_ == DbKind::Passdb;
-    if (passdb && !row.has_password_column()) return DbRow::broken("Password query must return a field named 'password'");
-    if (statement_->fetch()) return DbRow::broken(passdb ? "Password query returned multiple matches" : "User query returned multiple matches");
+    if (passdb && !row.has_password_column())
+      return DbRow::broken("Password query must return a field named 'password'");
+    if (statement_->fetch())
+      return DbRow::broken(passdb ? "Password query returned multiple matches"
+                                  : "User query returned multiple matches");
     return row.take();
   }
 

@@ -9,7 +9,8 @@ namespace postern {
 
 namespace {
 
-constexpr SqlDialect kDialects[] = {{"sqlite", SqlGrammar::Standard}, {"mysql", SqlGrammar::MySql}, {"pgsql", SqlGrammar::PgSql}};
+constexpr SqlDialect kDialects[] = {
+    {"sqlite", SqlGrammar::Standard}, {"mysql", SqlGrammar::MySql}, {"pgsql", SqlGrammar::PgSql}};
 
 // Words before a name that cannot be bound.
 constexpr std::string_view kNameComesNext[] = {"from", "join", "into", "update", "table", "as"};
@@ -56,7 +57,8 @@ struct Literal {
 
 class Binder {
  public:
-  Binder(std::string_view query, const SqlDialect& dialect, SqlParameters as) : query_(query), grammar_(dialect.grammar), as_(as) {}
+  Binder(std::string_view query, const SqlDialect& dialect, SqlParameters as)
+      : query_(query), grammar_(dialect.grammar), as_(as) {}
 
   Result<SqlStatement> run() {
     while (at_ < query_.size() && status_) step();
@@ -147,7 +149,8 @@ class Binder {
     if (pair[1] == '_') return literal.add("_", '_');
     const size_t known = doubled ? std::string_view::npos : kEscaped.find(pair[1]);
     // SOCI, which looks for the parameters, knows no backslashes.
-    literal.add(pair[1] == literal.quote ? std::string_view(quotes) : pair, known == std::string_view::npos ? pair[1] : kMeant[known]);
+    literal.add(pair[1] == literal.quote ? std::string_view(quotes) : pair,
+                known == std::string_view::npos ? pair[1] : kMeant[known]);
   }
 
   void take_variable(Literal& literal) {
@@ -195,11 +198,13 @@ class Binder {
     while (at_ < query_.size() && is_name_char(query_[at_])) ++at_;
     const std::string_view word = query_.substr(start, at_ - start), before = last_token(out_.text);
     if (pgsql() && iequals(word, "user") && before != "." && !iequals(before, "as"))
-      out_.warnings.push_back(place(start) + "user is the database's own user to PostgreSQL: write \"user\" for a column of that name");
+      out_.warnings.push_back(
+          place(start) + "user is the database's own user to PostgreSQL: write \"user\" for a column of that name");
     const bool null = mysql() && iequals(word, "null") && contains(kExpressionComesNext, before);
     out_.text += null ? std::string_view("CAST(NULL AS CHAR)") : word;
     const bool prefix = contains(kLiteralPrefixes, word) || (mysql() && word[0] == '_');
-    if (prefix && query_.substr(at_, 1) == "'") take_literal({'\'', mysql() || (pgsql() && iequals(word, "e")), true, {}});
+    if (prefix && query_.substr(at_, 1) == "'")
+      take_literal({'\'', mysql() || (pgsql() && iequals(word, "e")), true, {}});
   }
 
   void add_parameter(std::vector<Template::Part> parts) {
@@ -231,6 +236,8 @@ std::string sql_dialect_names() {
   return out;
 }
 
-Result<SqlStatement> bind_sql(std::string_view query, const SqlDialect& dialect, SqlParameters as) { return Binder(query, dialect, as).run(); }
+Result<SqlStatement> bind_sql(std::string_view query, const SqlDialect& dialect, SqlParameters as) {
+  return Binder(query, dialect, as).run();
+}
 
 }  // namespace postern

@@ -41,7 +41,8 @@ enum class SqlParameters : uint8_t { Plain, AsText };
 // A quoted literal with variables becomes one parameter that holds the whole expanded literal; a variable outside
 // quotes becomes a parameter too; %% is a percent sign. The Error says line, column and why: an unknown variable, or
 // one where no database can bind (a table or column name, a quoted identifier, a comment).
-Result<SqlStatement> bind_sql(std::string_view query, const SqlDialect& dialect, SqlParameters as = SqlParameters::Plain);
+Result<SqlStatement> bind_sql(std::string_view query, const SqlDialect& dialect,
+                              SqlParameters as = SqlParameters::Plain);
 
 }  // namespace postern
 

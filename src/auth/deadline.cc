@@ -20,7 +20,9 @@ void ring(int) {
 }
 
 void set_timer(time_t seconds) {
-  const struct itimerval when {{0, 0}, {seconds, 0}};
+  const struct itimerval when {
+    {0, 0}, { seconds, 0 }
+  };
   ::setitimer(ITIMER_REAL, &when, nullptr);
 }
 

@@ -7,7 +7,8 @@
 namespace postern {
 
 // Shuts the socket down, by SIGALRM, when it is not destroyed in time: whoever waits for it sees the end of the
-// connection. One at a time in a process, which must not use SIGALRM meanwhile. `socket` stays its owner's; -1: no limit.
+// connection. One at a time in a process, which must not use SIGALRM meanwhile. `socket` stays its owner's; -1: no
+// limit.
 class Deadline {
  public:
   Deadline(int socket, std::chrono::seconds limit);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/secret.h"
+
 namespace postern {
 
 namespace {
@@ -11,7 +13,8 @@ struct SuffixRow {
   std::string_view suffix;
   Mode mode;
 };
-constexpr SuffixRow kSuffixes[] = {{":protected", Mode::IfAbsent}, {":default", Mode::IfAbsent}, {":remove", Mode::Remove}};
+constexpr SuffixRow kSuffixes[] = {
+    {":protected", Mode::IfAbsent}, {":default", Mode::IfAbsent}, {":remove", Mode::Remove}};
 
 const SuffixRow* suffix_of(std::string_view name) {
   for (const SuffixRow& row : kSuffixes)
@@ -59,10 +62,8 @@ void FieldSet::apply(std::string_view name, std::string_view value) {
   const SuffixRow* row = suffix_of(name);
   const Mode mode = row == nullptr ? Mode::Set : row->mode;
   const std::string_view base = field_base_name(name);
-  if (mode == Mode::Remove)
-    remove(base);
-  else if (mode == Mode::Set || !has(base))
-    set(base, value);
+  if (mode == Mode::Remove) remove(base);
+  else if (mode == Mode::Set || !has(base)) set(base, value);
 }
 
 }  // namespace postern

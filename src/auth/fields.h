@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "ipc/messages.h"
+#include "ipc/field_list.h"
 
 namespace postern {
 

@@ -18,7 +18,8 @@ class NoVariables final : public Variables {
 
 // What is wrong with this argument; empty: nothing.
 std::string problem(const FilterParameter& parameter, const Template& argument, const std::string& value) {
-  if (parameter.fixed && !argument.is_constant()) return "'" + std::string(parameter.name) + "' must not have variables";
+  if (parameter.fixed && !argument.is_constant())
+    return "'" + std::string(parameter.name) + "' must not have variables";
   if (!argument.is_constant() || !parameter.number) return {};
   const auto number = parse_signed(value);
   if (!number) return "'" + std::string(parameter.name) + "' wants a number";
@@ -48,15 +49,20 @@ Status check_method(VariableFilter& filter) {
 
 Status check_sign(VariableFilter& filter) {
   const std::string sign = constant_at(filter, 0).value_or("");
-  return sign.size() == 1 && kArithmeticSigns.find(sign) != std::string_view::npos ? Status() : Error("the operator is one of + - * / %");
+  return sign.size() == 1 && kArithmeticSigns.find(sign) != std::string_view::npos
+             ? Status()
+             : Error("the operator is one of + - * / %");
 }
 
 struct CheckRow {
   ApplyFilter filter;
   Status (*check)(VariableFilter& filter);
 };
-constexpr CheckRow kChecks[] = {{filter_if, check_if},     {filter_hash, check_method},     {filter_hash_23, check_method},
-                                {filter_calculate, check_sign}, {filter_regexp, [](VariableFilter& f) { return compile_pattern(f, 0); }}};
+constexpr CheckRow kChecks[] = {{filter_if, check_if},
+                                {filter_hash, check_method},
+                                {filter_hash_23, check_method},
+                                {filter_calculate, check_sign},
+                                {filter_regexp, [](VariableFilter& f) { return compile_pattern(f, 0); }}};
 
 }  // namespace
 
@@ -76,11 +82,13 @@ std::vector<FilterParameter> parameters_of(const FilterRow& row) {
   return out;
 }
 
-
-std::string in_filter(const FilterRow& row, std::string_view what) { return "filter '" + std::string(row.name) + "': " + std::string(what); }
+std::string in_filter(const FilterRow& row, std::string_view what) {
+  return "filter '" + std::string(row.name) + "': " + std::string(what);
+}
 
 std::optional<std::string> constant_at(const VariableFilter& filter, size_t i) {
-  if (i >= filter.arguments.size() || filter.arguments[i] == nullptr || !filter.arguments[i]->is_constant()) return std::nullopt;
+  if (i >= filter.arguments.size() || filter.arguments[i] == nullptr || !filter.arguments[i]->is_constant())
+    return std::nullopt;
   return filter.arguments[i]->expand(NoVariables());
 }
 
@@ -90,7 +98,8 @@ Status add_filter(size_t at, VariableFilter filter, Template::Part& part) {
   for (size_t i = 0; i < filter.arguments.size(); ++i) {
     if (filter.arguments[i] == nullptr) continue;
     ++given;
-    const std::string why = problem(parameters[std::min(i, parameters.size() - 1)], *filter.arguments[i], constant_at(filter, i).value_or(""));
+    const std::string why = problem(parameters[std::min(i, parameters.size() - 1)], *filter.arguments[i],
+                                    constant_at(filter, i).value_or(""));
     if (!why.empty()) return template_error(at, in_filter(*filter.row, why));
   }
   if (given < filter.row->needed) return template_error(at, in_filter(*filter.row, "arguments are missing"));

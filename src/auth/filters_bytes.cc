@@ -61,7 +61,8 @@ void filter_md5_23(VariableValue& value, const FilterCall&) {
 void filter_hash_23(VariableValue& value, const FilterCall& call) {
   hash(value, call, find_digest(call.text(0)), 1);
   if (value.missing) return;
-  if (const int64_t bits = call.number(3, 0).value_or(0); bits > 0) truncate_bits(value.text, static_cast<size_t>(bits));
+  if (const int64_t bits = call.number(3, 0).value_or(0); bits > 0)
+    truncate_bits(value.text, static_cast<size_t>(bits));
   const std::string format = call.text(4, "hex");
   value.binary = false;
   value.text = format.starts_with("base64") ? base64_encode(value.text) : hex_encode(value.text);

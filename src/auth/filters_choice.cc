@@ -36,7 +36,8 @@ bool repeats_too_often(std::string_view text) {
   for (size_t at = 0; at < text.size(); ++at) {
     if (text[at] != '{' && text[at] != ',') continue;
     uint64_t count = 0;
-    while (at + 1 < text.size() && text[at + 1] >= '0' && text[at + 1] <= '9' && count < 100'000) count = count * 10 + static_cast<uint64_t>(text[++at] - '0');
+    while (at + 1 < text.size() && text[at + 1] >= '0' && text[at + 1] <= '9' && count < 100'000)
+      count = count * 10 + static_cast<uint64_t>(text[++at] - '0');
     product *= std::max<uint64_t>(count, 1);
     if (product > 1000) return true;
   }
@@ -77,8 +78,10 @@ constexpr CompareRow kComparisons[] = {
     {"ge", texts<std::greater_equal<>>},
     {"*", [](const std::string& l, const std::string& r, const Pattern*) { return Answer(matches_mask(l, r)); }},
     {"!*", [](const std::string& l, const std::string& r, const Pattern*) { return Answer(!matches_mask(l, r)); }},
-    {"~", [](const std::string& l, const std::string&, const Pattern* p) { return Answer(p != nullptr && p->matches(l)); }},
-    {"!~", [](const std::string& l, const std::string&, const Pattern* p) { return Answer(p != nullptr && !p->matches(l)); }},
+    {"~",
+     [](const std::string& l, const std::string&, const Pattern* p) { return Answer(p != nullptr && p->matches(l)); }},
+    {"!~",
+     [](const std::string& l, const std::string&, const Pattern* p) { return Answer(p != nullptr && !p->matches(l)); }},
 };
 
 const CompareRow* find_comparison(std::string_view name) {
@@ -98,9 +101,11 @@ struct Pattern::Compiled {
 };
 
 Result<std::shared_ptr<const Pattern>> Pattern::compile(const std::string& text) {
-  if (text.size() > kMaxPattern) return Error("a regular expression longer than " + std::to_string(kMaxPattern) + " characters");
+  if (text.size() > kMaxPattern)
+    return Error("a regular expression longer than " + std::to_string(kMaxPattern) + " characters");
   for (size_t at = 0; (at = text.find('\\', at)) != std::string::npos; at += 2)
-    if (at + 1 < text.size() && text[at + 1] >= '1' && text[at + 1] <= '9') return Error("a regular expression with a back-reference");
+    if (at + 1 < text.size() && text[at + 1] >= '1' && text[at + 1] <= '9')
+      return Error("a regular expression with a back-reference");
   if (repeats_too_often(text)) return Error("a regular expression with too many repetitions");
   auto out = std::make_shared<Pattern>();
   out->compiled_ = std::make_shared<Compiled>();

@@ -49,7 +49,8 @@ void take_bytes(VariableValue& value, bool swapped) {
 }  // namespace
 
 std::string fit_digits(std::string text, int64_t width) {
-  const auto wanted = static_cast<size_t>(std::min<int64_t>(width < 0 ? -std::max<int64_t>(width, -4096) : width, 4096));
+  const auto wanted =
+      static_cast<size_t>(std::min<int64_t>(width < 0 ? -std::max<int64_t>(width, -4096) : width, 4096));
   if (width == 0) return text;
   if (text.size() < wanted) text.insert(width < 0 ? text.size() : 0, wanted - text.size(), '0');
   return text.substr(0, wanted);
@@ -59,7 +60,8 @@ std::string fit_digits(std::string text, int64_t width) {
 void filter_calculate(VariableValue& value, const FilterCall& call) {
   const std::string sign = call.text(0);
   const auto right = call.number(1);
-  if (value.binary && sign == "%" && right && *right > 0) return set_number(value, number_of(value.text) % static_cast<uint64_t>(*right));
+  if (value.binary && sign == "%" && right && *right > 0)
+    return set_number(value, number_of(value.text) % static_cast<uint64_t>(*right));
   const auto left = parse_signed(value.text);
   int64_t out = 0;
   bool good = false;

@@ -9,7 +9,8 @@ namespace postern {
 namespace {
 
 void replace_all(std::string& text, std::string_view what, std::string_view by) {
-  for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += by.size()) text.replace(at, what.size(), by);
+  for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += by.size())
+    text.replace(at, what.size(), by);
 }
 
 // Where `offset`, from the end when it is negative, stands in a text of `size`.
@@ -28,7 +29,8 @@ std::string filling(VariableValue& value, const FilterCall& call) {
   }
   std::string out;
   while (out.size() + value.text.size() < static_cast<size_t>(*width)) out += filler;
-  return out.substr(0, value.text.size() < static_cast<size_t>(*width) ? static_cast<size_t>(*width) - value.text.size() : 0);
+  return out.substr(
+      0, value.text.size() < static_cast<size_t>(*width) ? static_cast<size_t>(*width) - value.text.size() : 0);
 }
 
 }  // namespace
@@ -48,7 +50,9 @@ void filter_escape_quotes(VariableValue& value, const FilterCall&) {
 void filter_reverse(VariableValue& value, const FilterCall&) { std::reverse(value.text.begin(), value.text.end()); }
 
 // At the end alone, as 2.3 does.
-void filter_trim(VariableValue& value, const FilterCall&) { value.text.resize(value.text.find_last_not_of(" \t\r\n") + 1); }
+void filter_trim(VariableValue& value, const FilterCall&) {
+  value.text.resize(value.text.find_last_not_of(" \t\r\n") + 1);
+}
 
 void filter_username(VariableValue& value, const FilterCall&) { value.text = std::string(user_part(value.text)); }
 void filter_domain(VariableValue& value, const FilterCall&) { value.text = std::string(domain_part(value.text)); }

@@ -17,10 +17,14 @@ std::string text_of(const Json& object, const char* name) {
 }
 
 // A member in base64url; empty when it is missing or is none.
-std::string number_of(const Json& object, const char* name) { return base64url_decode(text_of(object, name)).value_or(""); }
+std::string number_of(const Json& object, const char* name) {
+  return base64url_decode(text_of(object, name)).value_or("");
+}
 
 Result<JwtKey> make_rsa(const Json& object) { return JwtKey::from_rsa(number_of(object, "n"), number_of(object, "e")); }
-Result<JwtKey> make_ec(const Json& object) { return JwtKey::from_ec(text_of(object, "crv"), number_of(object, "x"), number_of(object, "y")); }
+Result<JwtKey> make_ec(const Json& object) {
+  return JwtKey::from_ec(text_of(object, "crv"), number_of(object, "x"), number_of(object, "y"));
+}
 Result<JwtKey> make_secret(const Json& object) {
   std::string secret = number_of(object, "k");
   SecretString kept(secret);

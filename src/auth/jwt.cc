@@ -60,8 +60,11 @@ Result<Jwt> parse_jwt(std::string_view token) {
 TokenVerdict verify_jwt(const Jwt& token, JwtKeys& keys) {
   const auto found = keys.find(token);
   if (!found) return {Kind::Broken, found.error()};
-  if (found->empty()) return {Kind::Invalid, std::string(token.algorithm->name) + " key '" + printable(token.kid) + "' not found"};
-  const auto right = [&](const auto& key) { return key->verifies(*token.algorithm, token.signed_text, token.signature); };
+  if (found->empty())
+    return {Kind::Invalid, std::string(token.algorithm->name) + " key '" + printable(token.kid) + "' not found"};
+  const auto right = [&](const auto& key) {
+    return key->verifies(*token.algorithm, token.signed_text, token.signature);
+  };
   if (std::any_of(found->begin(), found->end(), right)) return {};
   return {Kind::Invalid, "JWT signature is not valid"};
 }

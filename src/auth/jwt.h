@@ -18,8 +18,8 @@ inline constexpr size_t kMaxJwt = 256 * 1024;
 // A token taken apart. Nothing in it is true before verify_jwt() has said so.
 struct Jwt {
   const JwtAlgorithm* algorithm = nullptr;
-  std::string kid, azp;        // empty: not said
-  std::string signed_text;     // the first two parts and the dot between them
+  std::string kid, azp;     // empty: not said
+  std::string signed_text;  // the first two parts and the dot between them
   std::string signature;
   TokenClaims claims;
 };

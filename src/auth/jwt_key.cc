@@ -17,11 +17,11 @@ namespace postern {
 namespace {
 
 constexpr JwtAlgorithm kAlgorithms[] = {
-    {"HS256", JwtFamily::Hmac, "SHA256", 32, ""},   {"HS384", JwtFamily::Hmac, "SHA384", 48, ""},
-    {"HS512", JwtFamily::Hmac, "SHA512", 64, ""},   {"RS256", JwtFamily::Rsa, "SHA256", 0, ""},
-    {"RS384", JwtFamily::Rsa, "SHA384", 0, ""},     {"RS512", JwtFamily::Rsa, "SHA512", 0, ""},
-    {"PS256", JwtFamily::RsaPss, "SHA256", 0, ""},  {"PS384", JwtFamily::RsaPss, "SHA384", 0, ""},
-    {"PS512", JwtFamily::RsaPss, "SHA512", 0, ""},  {"ES256", JwtFamily::Ec, "SHA256", 32, "prime256v1"},
+    {"HS256", JwtFamily::Hmac, "SHA256", 32, ""},        {"HS384", JwtFamily::Hmac, "SHA384", 48, ""},
+    {"HS512", JwtFamily::Hmac, "SHA512", 64, ""},        {"RS256", JwtFamily::Rsa, "SHA256", 0, ""},
+    {"RS384", JwtFamily::Rsa, "SHA384", 0, ""},          {"RS512", JwtFamily::Rsa, "SHA512", 0, ""},
+    {"PS256", JwtFamily::RsaPss, "SHA256", 0, ""},       {"PS384", JwtFamily::RsaPss, "SHA384", 0, ""},
+    {"PS512", JwtFamily::RsaPss, "SHA512", 0, ""},       {"ES256", JwtFamily::Ec, "SHA256", 32, "prime256v1"},
     {"ES384", JwtFamily::Ec, "SHA384", 48, "secp384r1"}, {"ES512", JwtFamily::Ec, "SHA512", 66, "secp521r1"},
 };
 
@@ -34,7 +34,9 @@ constexpr CurveRow kCurves[] = {{"P-256", "prime256v1", 32}, {"P-384", "secp384r
 template <auto Free>
 struct Freed {
   template <class T>
-  void operator()(T* p) const { Free(p); }
+  void operator()(T* p) const {
+    Free(p);
+  }
 };
 using Builder = std::unique_ptr<OSSL_PARAM_BLD, Freed<OSSL_PARAM_BLD_free>>;
 using Params = std::unique_ptr<OSSL_PARAM, Freed<OSSL_PARAM_free>>;
@@ -79,17 +81,20 @@ std::string ecdsa_der(std::string_view raw, size_t size) {
 }  // namespace
 
 const JwtAlgorithm* find_jwt_algorithm(std::string_view name) {
-  const auto* found = std::find_if(std::begin(kAlgorithms), std::end(kAlgorithms), [&](const JwtAlgorithm& a) { return a.name == name; });
+  const auto* found = std::find_if(std::begin(kAlgorithms), std::end(kAlgorithms),
+                                   [&](const JwtAlgorithm& a) { return a.name == name; });
   return found == std::end(kAlgorithms) ? nullptr : found;
 }
 
 Result<JwtKey> JwtKey::from_pem(std::string_view pem) {
   const ErrorsEndHere clean;
   EVP_PKEY* key = nullptr;
-  const Decoder decoder(OSSL_DECODER_CTX_new_for_pkey(&key, "PEM", nullptr, nullptr, EVP_PKEY_PUBLIC_KEY, nullptr, nullptr));
+  const Decoder decoder(
+      OSSL_DECODER_CTX_new_for_pkey(&key, "PEM", nullptr, nullptr, EVP_PKEY_PUBLIC_KEY, nullptr, nullptr));
   const unsigned char* at = bytes(pem);
   size_t left = pem.size();
-  if (!decoder || OSSL_DECODER_from_data(decoder.get(), &at, &left) != 1 || key == nullptr) return Error("is no public key in PEM");
+  if (!decoder || OSSL_DECODER_from_data(decoder.get(), &at, &left) != 1 || key == nullptr)
+    return Error("is no public key in PEM");
   return from_public(key);
 }
 
@@ -116,7 +121,8 @@ Result<JwtKey> JwtKey::from_rsa(std::string_view n, std::string_view e) {
 
 Result<JwtKey> JwtKey::from_ec(std::string_view curve, std::string_view x, std::string_view y) {
   const ErrorsEndHere clean;
-  const auto* row = std::find_if(std::begin(kCurves), std::end(kCurves), [&](const CurveRow& r) { return r.name == curve; });
+  const auto* row =
+      std::find_if(std::begin(kCurves), std::end(kCurves), [&](const CurveRow& r) { return r.name == curve; });
   if (row == std::end(kCurves)) return Error("its curve is none of P-256, P-384, P-521");
   if (x.size() != row->size || y.size() != row->size) return Error("its coordinates have not the curve's size");
   const Builder builder(OSSL_PARAM_BLD_new());
@@ -135,7 +141,8 @@ Result<JwtKey> JwtKey::from_public(evp_pkey_st* taken) {
   if (EVP_PKEY_is_a(taken, "RSA") == 1) {
     const int bits = EVP_PKEY_get_bits(taken);
     if (bits < kMinRsaBits || bits > kMaxRsaBits)
-      return Error("is an RSA key of " + std::to_string(bits) + " bits; accepted: " + std::to_string(kMinRsaBits) + " to " + std::to_string(kMaxRsaBits));
+      return Error("is an RSA key of " + std::to_string(bits) + " bits; accepted: " + std::to_string(kMinRsaBits) +
+                   " to " + std::to_string(kMaxRsaBits));
     return out;
   }
   std::array<char, 64> curve{};
@@ -169,19 +176,23 @@ bool JwtKey::verifies_hmac(const JwtAlgorithm& algorithm, std::string_view text,
   unsigned length = 0;
   const std::string name(algorithm.digest);
   const std::string_view secret = secret_.reveal();
-  if (HMAC(EVP_get_digestbyname(name.c_str()), secret.data(), static_cast<int>(secret.size()), bytes(text), text.size(), made.data(), &length) == nullptr)
+  if (HMAC(EVP_get_digestbyname(name.c_str()), secret.data(), static_cast<int>(secret.size()), bytes(text), text.size(),
+           made.data(), &length) == nullptr)
     return false;
   return equal_constant_time({reinterpret_cast<const char*>(made.data()), length}, signature);
 }
 
 bool JwtKey::verifies_public(const JwtAlgorithm& algorithm, std::string_view text, std::string_view signature) const {
-  const std::string der = algorithm.family == JwtFamily::Ec ? ecdsa_der(signature, algorithm.size) : std::string(signature);
+  const std::string der =
+      algorithm.family == JwtFamily::Ec ? ecdsa_der(signature, algorithm.size) : std::string(signature);
   const std::string name(algorithm.digest);
   const DigestContext context(EVP_MD_CTX_new());
   EVP_PKEY_CTX* padding = nullptr;  // the context's own
-  if (!context || der.empty() || EVP_DigestVerifyInit_ex(context.get(), &padding, name.c_str(), nullptr, nullptr, public_.get(), nullptr) != 1) return false;
-  if (algorithm.family == JwtFamily::RsaPss &&
-      (EVP_PKEY_CTX_set_rsa_padding(padding, RSA_PKCS1_PSS_PADDING) != 1 || EVP_PKEY_CTX_set_rsa_pss_saltlen(padding, RSA_PSS_SALTLEN_DIGEST) != 1))
+  if (!context || der.empty() ||
+      EVP_DigestVerifyInit_ex(context.get(), &padding, name.c_str(), nullptr, nullptr, public_.get(), nullptr) != 1)
+    return false;
+  if (algorithm.family == JwtFamily::RsaPss && (EVP_PKEY_CTX_set_rsa_padding(padding, RSA_PKCS1_PSS_PADDING) != 1 ||
+                                                EVP_PKEY_CTX_set_rsa_pss_saltlen(padding, RSA_PSS_SALTLEN_DIGEST) != 1))
     return false;
   return EVP_DigestVerify(context.get(), bytes(der), der.size(), bytes(text), text.size()) == 1;
 }

@@ -1,5 +1,5 @@
-// Keys that signatures of tokens are checked with, and the algorithms they serve (RFC 7518 section 3, AUTH-25). Pure: OpenSSL
-// does the arithmetic.
+// Keys that signatures of tokens are checked with, and the algorithms they serve (RFC 7518 section 3, AUTH-25). Pure:
+// OpenSSL does the arithmetic.
 #ifndef POSTERN_AUTH_JWT_KEY_H
 #define POSTERN_AUTH_JWT_KEY_H
 
@@ -19,7 +19,7 @@ namespace postern {
 enum class JwtFamily : uint8_t { Hmac, Rsa, RsaPss, Ec };
 
 struct JwtAlgorithm {
-  std::string_view name;    // "RS256"
+  std::string_view name;  // "RS256"
   JwtFamily family;
   std::string_view digest;  // OpenSSL's name
   size_t size;              // Hmac: bytes of the signature; Ec: of each of its two numbers; else unused
@@ -63,8 +63,8 @@ struct Jwk {
   JwtKey key;
 };
 
-// A JSON Web Key Set (RFC 7517 section 5). Keys of kinds we don't know, and those for encryption, are left out; one of a
-// known kind that is no key is an Error, which names it.
+// A JSON Web Key Set (RFC 7517 section 5). Keys of kinds we don't know, and those for encryption, are left out; one of
+// a known kind that is no key is an Error, which names it.
 inline constexpr size_t kMaxJwks = 256;
 Result<std::vector<Jwk>> parse_jwks(std::string_view json);
 

@@ -28,7 +28,8 @@ struct FileMark {
   off_t size = -1;
   timespec changed{};
   bool operator==(const FileMark& o) const {
-    return device == o.device && inode == o.inode && size == o.size && changed.tv_sec == o.changed.tv_sec && changed.tv_nsec == o.changed.tv_nsec;
+    return device == o.device && inode == o.inode && size == o.size && changed.tv_sec == o.changed.tv_sec &&
+           changed.tv_nsec == o.changed.tv_nsec;
   }
 };
 
@@ -79,7 +80,10 @@ std::string escaped(std::string_view name) {
 std::optional<std::string> jwt_key_path(const Jwt& token) {
   if (!is_path_element(token.azp) || !is_path_element(token.kid)) return std::nullopt;
   std::string out = token.azp.empty() ? "default" : escaped(token.azp);
-  return out.append("/").append(token.algorithm->name).append("/").append(token.kid.empty() ? "default" : escaped(token.kid));
+  return out.append("/")
+      .append(token.algorithm->name)
+      .append("/")
+      .append(token.kid.empty() ? "default" : escaped(token.kid));
 }
 
 // --- a folder ------------------------------------------------------------------------
@@ -106,7 +110,8 @@ Result<JwtKeys::Found> JwtKeyFolder::find(const Jwt& token) {
   if (!text) return Error(printable(text.error(), 400));
   auto key = key_from(*token.algorithm, *text);
   if (!key) return failure(printable(file), key.error());
-  if (!key->serves(*token.algorithm)) return failure(printable(file), "is no key for " + std::string(token.algorithm->name) + ", or too short a one");
+  if (!key->serves(*token.algorithm))
+    return failure(printable(file), "is no key for " + std::string(token.algorithm->name) + ", or too short a one");
   const auto kept = std::make_shared<Kept>(Kept{mark, std::move(*key)});
   if (kept_.size() >= kMaxKept) kept_.clear();
   kept_[file] = kept;
@@ -137,7 +142,8 @@ Status JwtKeySet::Kept::read(const std::string& file) {
   auto set = parse_jwks(text->reveal());
   if (!set) return failure(file, set.error());
   keys.clear();
-  for (Jwk& jwk : *set) keys.push_back({std::move(jwk.kid), std::move(jwk.alg), std::make_shared<const JwtKey>(std::move(jwk.key))});
+  for (Jwk& jwk : *set)
+    keys.push_back({std::move(jwk.kid), std::move(jwk.alg), std::make_shared<const JwtKey>(std::move(jwk.key))});
   return {};
 }
 
@@ -150,7 +156,8 @@ JwtKeys::Found JwtKeySet::Kept::choose(const Jwt& token, std::string_view kid) c
   return out;
 }
 
-// A file that was replaced by one that cannot be used leaves the keys that were there: who replaces it may not be done yet.
+// A file that was replaced by one that cannot be used leaves the keys that were there: who replaces it may not be done
+// yet.
 Result<JwtKeys::Found> JwtKeySet::find(const Jwt& token) {
   struct stat status {};
   if (stat(file_.c_str(), &status) != 0) return failure(file_, std::strerror(errno));
@@ -158,7 +165,8 @@ Result<JwtKeys::Found> JwtKeySet::find(const Jwt& token) {
   if (!(mark == kept_->mark)) {
     kept_->status = kept_->read(file_);
     kept_->mark = mark;
-    if (!kept_->status && !kept_->keys.empty()) log_error("oauth2: the keys read before stay in use: " + kept_->status.error());
+    if (!kept_->status && !kept_->keys.empty())
+      log_error("oauth2: the keys read before stay in use: " + kept_->status.error());
   }
   if (!kept_->status && kept_->keys.empty()) return Error(kept_->status.error());
   Found found = kept_->choose(token, token.kid);

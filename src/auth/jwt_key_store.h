@@ -11,9 +11,9 @@
 
 namespace postern {
 
-// PREFIX<azp or "default">/<ALG>/<kid or "default">: a secret in base64 for HS*, a public key in PEM for the others, as in
-// Dovecot's fs:posix dictionary. `/` and `%` of a name are %2f and %25 there; names that would be a way out of the folder
-// have no key. Read at the first look-up and again when the file is another one.
+// PREFIX<azp or "default">/<ALG>/<kid or "default">: a secret in base64 for HS*, a public key in PEM for the others, as
+// in Dovecot's fs:posix dictionary. `/` and `%` of a name are %2f and %25 there; names that would be a way out of the
+// folder have no key. Read at the first look-up and again when the file is another one.
 class JwtKeyFolder final : public JwtKeys {
  public:
   explicit JwtKeyFolder(std::string prefix) : prefix_(std::move(prefix)) {}

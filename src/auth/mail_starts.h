@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/fd.h"
-#include "ipc/messages.h"
+#include "ipc/mail_messages.h"
 
 namespace postern {
 
@@ -19,8 +19,8 @@ class MailStarts {
   using Send = std::function<void(const StartMail& order, std::vector<Fd> descriptors)>;
   explicit MailStarts(Send send) : send_(std::move(send)) {}
 
-  // `done` is called once, never before this returns. The master always answers: it gives up on programs itself. `message`:
-  // with a delivery.
+  // `done` is called once, never before this returns. The master always answers: it gives up on programs itself.
+  // `message`: with a delivery.
   void start(StartMail what, Fd message, Done done);
   // An answer; one to nothing asked closes its socket.
   void on(const MailStarted& started, Fd socket);

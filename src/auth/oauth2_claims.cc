@@ -16,7 +16,8 @@ using Kind = TokenVerdict::Kind;
 constexpr uint64_t kSkew = 1;  // seconds that another clock may be ahead of ours (AUTH-25)
 
 bool is_usable(std::string_view text) {
-  return text.size() <= TokenClaims::kMaxValue && text.find_first_of(std::string_view("\0\r\n", 3)) == std::string_view::npos;
+  return text.size() <= TokenClaims::kMaxValue &&
+         text.find_first_of(std::string_view("\0\r\n", 3)) == std::string_view::npos;
 }
 
 std::optional<TokenClaims::Value> scalar(const Json& value) {
@@ -52,9 +53,13 @@ class NameOnly final : public Variables {
   std::string name_;
 };
 
-bool holds(const std::vector<std::string>& list, std::string_view wanted) { return std::find(list.begin(), list.end(), wanted) != list.end(); }
+bool holds(const std::vector<std::string>& list, std::string_view wanted) {
+  return std::find(list.begin(), list.end(), wanted) != list.end();
+}
 
-std::string shown(const TokenClaims& claims, std::string_view name) { return "'" + printable(claims.text(name).value_or("")) + "'"; }
+std::string shown(const TokenClaims& claims, std::string_view name) {
+  return "'" + printable(claims.text(name).value_or("")) + "'";
+}
 
 struct Context {
   const TokenClaims& claims;
@@ -68,7 +73,8 @@ TokenVerdict invalid(std::string why) { return {Kind::Invalid, std::move(why)}; 
 // A server's error in place of an answer, and RFC 7662's "active".
 TokenVerdict check_alive(const Context& c) {
   if (c.from == ClaimsFrom::Jwt) return {};
-  if (c.claims.find("error") != nullptr) return invalid("the server says: " + printable(c.claims.text("error").value_or("")));
+  if (c.claims.find("error") != nullptr)
+    return invalid("the server says: " + printable(c.claims.text("error").value_or("")));
   if (c.claims.text("active") == "false") return invalid("Token is not active");
   return {};
 }
@@ -85,12 +91,14 @@ TokenVerdict check_times(const Context& c) {
   const auto exp = c.claims.time("exp"), nbf = c.claims.time("nbf"), iat = c.claims.time("iat");
   for (const auto& [name, time] : {std::pair("exp", exp), std::pair("nbf", nbf), std::pair("iat", iat)})
     if (time.state == State::Malformed) return invalid(std::string("'") + name + "' is no time");
-  const auto latest = static_cast<int64_t>(c.now + kSkew), earliest = static_cast<int64_t>(c.now) - static_cast<int64_t>(c.plan.expire_grace);
+  const auto latest = static_cast<int64_t>(c.now + kSkew),
+             earliest = static_cast<int64_t>(c.now) - static_cast<int64_t>(c.plan.expire_grace);
   if (exp.state == State::Absent && c.from == ClaimsFrom::Jwt) return invalid("'exp' is missing");
   if (exp.state == State::Given && exp.seconds < earliest) return invalid("Token has expired");
   if (nbf.state == State::Given && nbf.seconds > latest) return invalid("Token is not valid yet");
   if (iat.state == State::Given && iat.seconds > latest) return invalid("Token was issued in the future");
-  if (exp.state == State::Given && (exp.seconds < nbf.seconds || exp.seconds < iat.seconds)) return invalid("Token's times contradict each other");
+  if (exp.state == State::Given && (exp.seconds < nbf.seconds || exp.seconds < iat.seconds))
+    return invalid("Token's times contradict each other");
   return {};
 }
 
@@ -104,11 +112,13 @@ TokenVerdict check_issuer(const Context& c) {
   const bool silent = c.claims.find("iss") == nullptr;
   if (c.plan.issuers.empty() || (silent && c.from == ClaimsFrom::Server)) return {};
   const TokenClaims::Value* issuer = c.claims.find("iss");
-  const bool known = issuer != nullptr && issuer->kind == TokenClaims::Kind::Text && holds(c.plan.issuers, issuer->items[0]);
+  const bool known =
+      issuer != nullptr && issuer->kind == TokenClaims::Kind::Text && holds(c.plan.issuers, issuer->items[0]);
   return known ? TokenVerdict() : invalid("Issuer " + shown(c.claims, "iss") + " is not one of oauth2_issuers");
 }
 
-// For whom the token was made: an audience is one string or a list (RFC 7519 section 4.1.3). A server may name the client instead.
+// For whom the token was made: an audience is one string or a list (RFC 7519 section 4.1.3). A server may name the
+// client instead.
 TokenVerdict check_audience(const Context& c) {
   if (c.plan.client_id.empty()) return {};
   const auto names_us = [&](std::string_view claim) {
@@ -131,14 +141,16 @@ TokenVerdict check_scopes(const Context& c) {
 }
 
 using Check = TokenVerdict (*)(const Context&);
-constexpr Check kChecks[] = {check_alive, check_active, check_times, check_subject, check_issuer, check_audience, check_scopes};
+constexpr Check kChecks[] = {check_alive,  check_active,   check_times, check_subject,
+                             check_issuer, check_audience, check_scopes};
 
 struct StatusRow {
   Kind kind;
   std::string_view word, number;  // RFC 7628; XOAUTH2
 };
-constexpr StatusRow kStatus[] = {
-    {Kind::Invalid, "invalid_token", "401"}, {Kind::WrongScope, "insufficient_scope", "403"}, {Kind::Disabled, "invalid_token", "401"}};
+constexpr StatusRow kStatus[] = {{Kind::Invalid, "invalid_token", "401"},
+                                 {Kind::WrongScope, "insufficient_scope", "403"},
+                                 {Kind::Disabled, "invalid_token", "401"}};
 
 std::string joined(const std::vector<std::string>& items) {
   std::string out;
@@ -219,18 +231,21 @@ TokenVerdict check_token(const TokenClaims& claims, const Oauth2Plan& plan, Clai
   return {};
 }
 
-TokenVerdict check_claims(const TokenClaims& claims, const Oauth2Plan& plan, const std::string& user, ClaimsFrom from, uint64_t now) {
+TokenVerdict check_claims(const TokenClaims& claims, const Oauth2Plan& plan, const std::string& user, ClaimsFrom from,
+                          uint64_t now) {
   TokenVerdict verdict = check_token(claims, plan, from, now);
   if (verdict.kind != Kind::Right) return verdict;
   const auto name = claims.text(plan.username_attribute);
-  if (!name || name->empty()) return {Kind::Broken, "oauth2_username_attribute = " + plan.username_attribute + ": not in the answer"};
+  if (!name || name->empty())
+    return {Kind::Broken, "oauth2_username_attribute = " + plan.username_attribute + ": not in the answer"};
   const std::string formatted = plan.username_format.expand(NameOnly(*name));
   if (!user.empty() && formatted == user) return {};
   return invalid("Username '" + printable(user) + "' did not match '" + printable(formatted) + "'");
 }
 
 std::string token_refusal(const Oauth2Plan& plan, TokenVerdict::Kind kind, std::string_view mechanism) {
-  const auto* row = std::find_if(std::begin(kStatus), std::end(kStatus), [&](const StatusRow& r) { return r.kind == kind; });
+  const auto* row =
+      std::find_if(std::begin(kStatus), std::end(kStatus), [&](const StatusRow& r) { return r.kind == kind; });
   if (row == std::end(kStatus)) return {};
   const bool google = mechanism == "XOAUTH2";
   nlohmann::ordered_json out;

@@ -1,4 +1,5 @@
-// What an authorization server, or a signed token itself, says of a token, and whether that lets its user in (AUTH-24, AUTH-25). Pure.
+// What an authorization server, or a signed token itself, says of a token, and whether that lets its user in (AUTH-24,
+// AUTH-25). Pure.
 #ifndef POSTERN_AUTH_OAUTH2_CLAIMS_H
 #define POSTERN_AUTH_OAUTH2_CLAIMS_H
 
@@ -12,7 +13,8 @@
 
 namespace postern {
 
-// The members of one JSON object but for nulls. What is within an object is left out; a list keeps its strings, numbers and flags.
+// The members of one JSON object but for nulls. What is within an object is left out; a list keeps its strings, numbers
+// and flags.
 class TokenClaims {
  public:
   enum class Kind : uint8_t { Text, Number, Flag, List, Other };
@@ -56,12 +58,13 @@ enum class ClaimsFrom : uint8_t { Server, Jwt };
 
 // `user`: the login's name after username_format. `variables`: for that format, applied to the token's name. `now`:
 // seconds since 1970.
-TokenVerdict check_claims(const TokenClaims& claims, const Oauth2Plan& plan, const std::string& user, ClaimsFrom from, uint64_t now);
+TokenVerdict check_claims(const TokenClaims& claims, const Oauth2Plan& plan, const std::string& user, ClaimsFrom from,
+                          uint64_t now);
 // The same without the user: times, issuer, audience and scopes.
 TokenVerdict check_token(const TokenClaims& claims, const Oauth2Plan& plan, ClaimsFrom from, uint64_t now);
 
-// What a client is told in a challenge (RFC 7628 section 3.2.2; XOAUTH2: as Google wrote it down). Empty for verdicts that
-// are told otherwise.
+// What a client is told in a challenge (RFC 7628 section 3.2.2; XOAUTH2: as Google wrote it down). Empty for verdicts
+// that are told otherwise.
 std::string token_refusal(const Oauth2Plan& plan, TokenVerdict::Kind kind, std::string_view mechanism);
 
 // Variables of a request that are still wanted when it is another request's turn.

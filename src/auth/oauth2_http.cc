@@ -62,8 +62,9 @@ void add_client(const Oauth2Plan& plan, HttpRequest& request) {
 }
 
 // Errors that say something of who asked, or of the server; all others are about what was asked for.
-constexpr std::string_view kOurs[] = {"invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
-                                      "server_error",   "temporarily_unavailable", "unsupported_token_type"};
+constexpr std::string_view kOurs[] = {"invalid_client",        "unauthorized_client", "unsupported_grant_type",
+                                      "invalid_scope",         "server_error",        "temporarily_unavailable",
+                                      "unsupported_token_type"};
 
 TokenVerdict verdict_for(std::string_view error, std::string_view what) {
   const std::string why = std::string(what) + ": the server says: " + printable(error);
@@ -126,9 +127,12 @@ HttpRequest grant_request(const Oauth2Plan& plan, std::string_view user, const S
 RefusalMeans tokeninfo_refusal() { return RefusalMeans::Token; }
 
 // Where the token is the credential that opens the page, a closed door is about the token.
-RefusalMeans introspection_refusal(const Oauth2Plan& plan) { return plan.mode == IntrospectionMode::Post ? RefusalMeans::Us : RefusalMeans::Token; }
+RefusalMeans introspection_refusal(const Oauth2Plan& plan) {
+  return plan.mode == IntrospectionMode::Post ? RefusalMeans::Us : RefusalMeans::Token;
+}
 
-std::variant<TokenClaims, TokenVerdict> read_answer(const HttpAnswer& answer, RefusalMeans unexplained, std::string_view what) {
+std::variant<TokenClaims, TokenVerdict> read_answer(const HttpAnswer& answer, RefusalMeans unexplained,
+                                                    std::string_view what) {
   const std::string name(what);
   if (answer.status == 0) return TokenVerdict{Kind::Broken, name + ": " + printable(answer.why)};
   if (answer.status / 100 == 2) {
@@ -138,7 +142,8 @@ std::variant<TokenClaims, TokenVerdict> read_answer(const HttpAnswer& answer, Re
     return std::move(*claims);
   }
   const std::string status = "answer " + std::to_string(answer.status);
-  if (answer.status != 400 && answer.status != 401 && answer.status != 403) return TokenVerdict{Kind::Broken, name + ": " + status};
+  if (answer.status != 400 && answer.status != 401 && answer.status != 403)
+    return TokenVerdict{Kind::Broken, name + ": " + status};
   const std::string error = error_of(answer);
   if (!error.empty()) return verdict_for(error, what);
   const bool about_token = unexplained == RefusalMeans::Token && answer.status == 401;

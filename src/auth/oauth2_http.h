@@ -23,9 +23,10 @@ enum class RefusalMeans : uint8_t { Token, Us };
 RefusalMeans tokeninfo_refusal();
 RefusalMeans introspection_refusal(const Oauth2Plan& plan);
 
-// The claims of an answer, or what it says of the token without any: Broken for all that is not the token's fault. `what`
-// was asked, for the log.
-std::variant<TokenClaims, TokenVerdict> read_answer(const HttpAnswer& answer, RefusalMeans unexplained, std::string_view what);
+// The claims of an answer, or what it says of the token without any: Broken for all that is not the token's fault.
+// `what` was asked, for the log.
+std::variant<TokenClaims, TokenVerdict> read_answer(const HttpAnswer& answer, RefusalMeans unexplained,
+                                                    std::string_view what);
 
 }  // namespace postern
 

@@ -56,7 +56,8 @@ std::vector<std::string> words(const std::string& text, std::string_view separat
 
 Status take_mode(const std::string& text, IntrospectionMode& out) {
   constexpr std::string_view kModes[] = {"auth", "get", "post", "local"};
-  const auto* found = std::find(std::begin(kModes), std::end(kModes), text.empty() ? kModes[0] : std::string_view(text));
+  const auto* found =
+      std::find(std::begin(kModes), std::end(kModes), text.empty() ? kModes[0] : std::string_view(text));
   if (found == std::end(kModes)) return Error("accepted: auth, get, post, local");
   out = static_cast<IntrospectionMode>(found - std::begin(kModes));
   return {};
@@ -87,7 +88,8 @@ std::string with_token_variables(std::string_view name, std::string_view value) 
   std::string out;
   for (size_t at = 0; at < value.size();) {
     if (value.substr(at, 2) == "%%") out += value.substr(at, 2), at += 2;
-    else if (value.substr(at, 2) == "%$") out.append("%{passdb:").append(kTokenVariable).append(name).append("}"), at += 2;
+    else if (value.substr(at, 2) == "%$")
+      out.append("%{passdb:").append(kTokenVariable).append(name).append("}"), at += 2;
     else if (value.substr(at).starts_with(kLong)) out.append("{passdb:").append(kTokenVariable), at += kLong.size();
     else out += value[at++];
   }
@@ -112,7 +114,8 @@ Status take_attributes(const std::string& text, std::vector<TokenField>& out) {
     const size_t equal = std::min(word.find('='), word.size());
     const std::string name = word.substr(0, equal);
     if (name.empty()) return Error(word + ": is not NAME=VALUE");
-    auto value = Template::compile(with_token_variables(name, equal < word.size() ? std::string_view(word).substr(equal + 1) : ""));
+    auto value = Template::compile(
+        with_token_variables(name, equal < word.size() ? std::string_view(word).substr(equal + 1) : ""));
     if (!value) return Error(name + ": " + value.error());
     out.push_back({name, std::move(*value)});
   }
@@ -139,17 +142,47 @@ constexpr Key kKeys[] = {
     {"force_introspection", [](const std::string& t, Oauth2Plan& p) { return take_flag(t, p.force_introspection); }},
     {"grant_url", [](const std::string& t, Oauth2Plan& p) { return take_url(t, p.grant_url); }},
     {"use_grant_password", [](const std::string& t, Oauth2Plan& p) { return take_flag(t, p.use_grant_password); }},
-    {"client_id", [](const std::string& t, Oauth2Plan& p) { p.client_id = t; return Status(); }},
-    {"client_secret", [](const std::string& t, Oauth2Plan& p) { p.client_secret = SecretString(t); return Status(); }},
-    {"scope", [](const std::string& t, Oauth2Plan& p) { p.scopes = words(t, " \t,"); return Status(); }},
-    {"issuers", [](const std::string& t, Oauth2Plan& p) { p.issuers = words(t, " \t"); return Status(); }},
-    {"username_attribute", [](const std::string& t, Oauth2Plan& p) { if (!t.empty()) p.username_attribute = t; return Status(); }},
+    {"client_id",
+     [](const std::string& t, Oauth2Plan& p) {
+       p.client_id = t;
+       return Status();
+     }},
+    {"client_secret",
+     [](const std::string& t, Oauth2Plan& p) {
+       p.client_secret = SecretString(t);
+       return Status();
+     }},
+    {"scope",
+     [](const std::string& t, Oauth2Plan& p) {
+       p.scopes = words(t, " \t,");
+       return Status();
+     }},
+    {"issuers",
+     [](const std::string& t, Oauth2Plan& p) {
+       p.issuers = words(t, " \t");
+       return Status();
+     }},
+    {"username_attribute",
+     [](const std::string& t, Oauth2Plan& p) {
+       if (!t.empty()) p.username_attribute = t;
+       return Status();
+     }},
     {"username_format", [](const std::string& t, Oauth2Plan& p) { return take_format(t, p.username_format); }},
-    {"username_validation_format", [](const std::string& t, Oauth2Plan& p) { return take_format(t, p.username_format); }},
-    {"active_attribute", [](const std::string& t, Oauth2Plan& p) { p.active_attribute = t; return Status(); }},
-    {"active_value", [](const std::string& t, Oauth2Plan& p) { p.active_value = t; return Status(); }},
+    {"username_validation_format",
+     [](const std::string& t, Oauth2Plan& p) { return take_format(t, p.username_format); }},
+    {"active_attribute",
+     [](const std::string& t, Oauth2Plan& p) {
+       p.active_attribute = t;
+       return Status();
+     }},
+    {"active_value",
+     [](const std::string& t, Oauth2Plan& p) {
+       p.active_value = t;
+       return Status();
+     }},
     {"pass_attrs", [](const std::string& t, Oauth2Plan& p) { return take_attributes(t, p.pass_attrs); }},
-    {"openid_configuration_url", [](const std::string& t, Oauth2Plan& p) { return take_url(t, p.openid_configuration_url); }},
+    {"openid_configuration_url",
+     [](const std::string& t, Oauth2Plan& p) { return take_url(t, p.openid_configuration_url); }},
     {"local_validation_key_dict", [](const std::string& t, Oauth2Plan& p) { return take_dict(t, p.key_prefix); }},
     {"key_dir", [](const std::string& t, Oauth2Plan& p) { return take_folder(t, p.key_prefix); }},
     {"jwks_file", [](const std::string& t, Oauth2Plan& p) { return take_path(t, p.jwks_file); }},
@@ -175,7 +208,9 @@ constexpr Key kKeys[] = {
      }},
     {"send_auth_headers", refuse_yes},
     {"rawlog_dir",
-     [](const std::string& t, Oauth2Plan&) { return t.empty() ? Status() : Status(Error("tokens are never written to files")); }},
+     [](const std::string& t, Oauth2Plan&) {
+       return t.empty() ? Status() : Status(Error("tokens are never written to files"));
+     }},
     {"tls_cipher_suite", take_nothing},
     {"max_pipelined_requests", take_nothing},
     {"blocking", take_nothing},
@@ -208,15 +243,20 @@ Status check_together(const DatabaseSettings& settings, const Oauth2Plan& plan) 
     return Error("oauth2_username_validation_format stands beside oauth2_username_format; accepted: one of them");
   if (given(settings, "jwks_file") + given(settings, "key_dir") + given(settings, "local_validation_key_dict") > 1)
     return Error("accepted: one of oauth2_local_validation_key_dict, oauth2_key_dir, oauth2_jwks_file");
-  if (local && !has_keys) return Error("oauth2_introspection_mode = local: needs oauth2_local_validation_key_dict, oauth2_key_dir or oauth2_jwks_file");
+  if (local && !has_keys)
+    return Error(
+        "oauth2_introspection_mode = local: needs oauth2_local_validation_key_dict, oauth2_key_dir or "
+        "oauth2_jwks_file");
   if (!local && (given(settings, "jwks_file") || given(settings, "key_dir")))
     return Error("keys are used with oauth2_introspection_mode = local only");
   if (plan.use_grant_password && (plan.grant_url.empty() || plan.client_id.empty()))
     return Error("oauth2_use_grant_password = yes: needs oauth2_grant_url and oauth2_client_id");
   if (!local && plan.tokeninfo_url.empty() && plan.introspection_url.empty())
     return Error("needs oauth2_tokeninfo_url, oauth2_introspection_url or oauth2_introspection_mode = local");
-  if (plan.force_introspection && !local && plan.introspection_url.empty()) return Error("oauth2_force_introspection = yes: needs oauth2_introspection_url");
-  if (plan.cert_file.empty() != plan.key_file.empty()) return Error("oauth2_tls_cert_file and oauth2_tls_key_file need each other");
+  if (plan.force_introspection && !local && plan.introspection_url.empty())
+    return Error("oauth2_force_introspection = yes: needs oauth2_introspection_url");
+  if (plan.cert_file.empty() != plan.key_file.empty())
+    return Error("oauth2_tls_cert_file and oauth2_tls_key_file need each other");
   return {};
 }
 

@@ -1,4 +1,5 @@
-// The settings of a passdb with driver = "oauth2": Dovecot 2.3's names and defaults (AUTH-24, DECISIONS section 2). Pure.
+// The settings of a passdb with driver = "oauth2": Dovecot 2.3's names and defaults (AUTH-24, DECISIONS section 2).
+// Pure.
 #ifndef POSTERN_AUTH_OAUTH2_PLAN_H
 #define POSTERN_AUTH_OAUTH2_PLAN_H
 
@@ -36,11 +37,11 @@ struct Oauth2Plan {
   std::string username_attribute = "email", active_attribute, active_value;
   Template username_format;
   std::vector<TokenField> pass_attrs;
-  std::vector<VariableUse> uses;             // what pass_attrs and username_format need of the request
-  uint64_t expire_grace = 60;                // seconds for which an expired token is taken, and no more (AUTH-25)
+  std::vector<VariableUse> uses;  // what pass_attrs and username_format need of the request
+  uint64_t expire_grace = 60;     // seconds for which an expired token is taken, and no more (AUTH-25)
   // keys of local validation
-  std::string jwks_file;                     // JSON Web Key Set (RFC 7517 section 5)
-  std::string key_prefix;                    // PREFIX<azp>/<alg>/<kid> are files with a key each
+  std::string jwks_file;   // JSON Web Key Set (RFC 7517 section 5)
+  std::string key_prefix;  // PREFIX<azp>/<alg>/<kid> are files with a key each
   // HTTP
   Milliseconds timeout{10'000}, idle{60'000};
   uint64_t connections = 10;

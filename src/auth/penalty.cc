@@ -15,7 +15,9 @@ constexpr size_t kAttempts = 10;
 constexpr size_t kSubnets = 8;  // of a /48 that failed: it is one customer's
 
 // An IPv4 address, or the /64 that IPv6 users get.
-std::string key_of(const IpAddress& ip) { return std::string(ip.bytes().substr(0, ip.family() == IpAddress::Family::V6 ? 8 : 4)); }
+std::string key_of(const IpAddress& ip) {
+  return std::string(ip.bytes().substr(0, ip.family() == IpAddress::Family::V6 ? 8 : 4));
+}
 std::string wide_key_of(const IpAddress& ip) { return std::string(ip.bytes().substr(0, 6)); }
 
 uint64_t subnet_of(const IpAddress& ip) {

@@ -24,7 +24,10 @@ struct HashRow {
   std::string_view name;
   DigestKind kind;
 };
-constexpr HashRow kHashes[] = {{"md5", DigestKind::Md5}, {"sha1", DigestKind::Sha1}, {"sha256", DigestKind::Sha256}, {"sha512", DigestKind::Sha512}};
+constexpr HashRow kHashes[] = {{"md5", DigestKind::Md5},
+                               {"sha1", DigestKind::Sha1},
+                               {"sha256", DigestKind::Sha256},
+                               {"sha512", DigestKind::Sha512}};
 
 std::string text(std::string value) {
   // What is no UTF-8 cannot stand in JSON.
@@ -38,15 +41,18 @@ Result<PolicyRules> PolicyRules::compile(const Settings& s) {
   out.url_ = s.text(Key::auth_policy_server_url);
   if (out.url_.empty()) return out;
   out.nonce_ = SecretString(s.text(Key::auth_policy_hash_nonce));
-  if (out.nonce_.empty()) return Error("auth_policy_hash_nonce is empty; accepted: some text of your own, the same on all hosts");
+  if (out.nonce_.empty())
+    return Error("auth_policy_hash_nonce is empty; accepted: some text of your own, the same on all hosts");
   out.header_ = SecretString(header_line(s.text(Key::auth_policy_server_api_header)));
   for (const HashRow& row : kHashes)
     if (row.name == s.text(Key::auth_policy_hash_mech)) out.digest_ = row.kind;
   out.truncate_ = static_cast<unsigned>(s.number(Key::auth_policy_hash_truncate));
   if (out.truncate_ >= digest_size(out.digest_) * 8)
-    return Error("auth_policy_hash_truncate = " + std::to_string(out.truncate_) + ": accepted: fewer bits than the hash has");
+    return Error("auth_policy_hash_truncate = " + std::to_string(out.truncate_) +
+                 ": accepted: fewer bits than the hash has");
   for (std::string_view word : split_words(s.text(Key::auth_policy_request_attributes)))
-    if (const Status added = out.add_attribute(word); !added) return Error("auth_policy_request_attributes: " + added.error());
+    if (const Status added = out.add_attribute(word); !added)
+      return Error("auth_policy_request_attributes: " + added.error());
   out.timeout_ = Milliseconds(s.number(Key::auth_policy_server_timeout_msecs));
   out.before_auth_ = s.flag(Key::auth_policy_check_before_auth);
   out.after_auth_ = s.flag(Key::auth_policy_check_after_auth);
@@ -104,7 +110,9 @@ std::string PolicyRules::body(PolicyCommand command, const PolicyFacts& facts, c
       if (!at->is_object()) *at = Json::object();  // an attribute of this very name came before: the later one wins
       at = &(*at)[text(name)];
     }
-    *at = text(a.source == Source::User ? facts.user : a.source == Source::Hash ? facts.hash : a.value.expand(variables));
+    *at = text(a.source == Source::User   ? facts.user
+               : a.source == Source::Hash ? facts.hash
+                                          : a.value.expand(variables));
   }
   out["tls"] = facts.tls;
   if (command == PolicyCommand::Report) {
@@ -123,7 +131,8 @@ PolicyAnswer parse_policy_answer(int http_status, std::string_view body) {
   const Json json = Json::parse(body, nullptr, false);
   if (!json.is_object()) return out.message = "the answer is no JSON object", out;
   const auto status = json.find("status");
-  if (status == json.end() || !status->is_number_integer()) return out.message = "the answer has no number as status", out;
+  if (status == json.end() || !status->is_number_integer())
+    return out.message = "the answer has no number as status", out;
   out.failed = false;
   out.status = status->get<int64_t>();
   if (const auto message = json.find("msg"); message != json.end() && message->is_string())

@@ -1,5 +1,5 @@
-// Policy servers (weakforced): asked before and after a login whether it may be, told how it ended (AUTH-45 to AUTH-48).
-// What is asked and what an answer means; policy_client.h brings it over HTTP. Pure.
+// Policy servers (weakforced): asked before and after a login whether it may be, told how it ended (AUTH-45 to
+// AUTH-48). What is asked and what an answer means; policy_client.h brings it over HTTP. Pure.
 #ifndef POSTERN_AUTH_POLICY_H
 #define POSTERN_AUTH_POLICY_H
 
@@ -21,15 +21,15 @@ enum class PolicyCommand : uint8_t { Allow, Report };
 
 // What a server said of one login.
 struct PolicyAnswer {
-  bool failed = false;   // nothing usable came; `message` is then for the log
-  int64_t status = 0;    // below 0: refuse; above 0: let him wait that many seconds
+  bool failed = false;  // nothing usable came; `message` is then for the log
+  int64_t status = 0;   // below 0: refuse; above 0: let him wait that many seconds
   std::string message;
 };
 
 // What is known of a login besides its variables.
 struct PolicyFacts {
-  std::string user;        // whom he wants to log in as
-  std::string hash;        // PolicyRules::hash() of user and password
+  std::string user;  // whom he wants to log in as
+  std::string hash;  // PolicyRules::hash() of user and password
   bool tls = false;
   // reports only
   bool success = false, policy_reject = false;

@@ -97,8 +97,9 @@ AuthStep AuthRequest::begin_walk(const std::string& authzid, const std::string& 
   const AuthSubject& subject = start_.subject;
   const bool by_certificate = !lookup_ && settings_.username_from_cert && subject.cert_valid;
   original_user_ = by_certificate ? subject.cert_name : authcid;
-  auto why = by_certificate && subject.cert_name.empty() ? std::optional<std::string>("The client certificate has no user name (ssl_cert_username_field)")
-                                                         : set_names(authzid, original_user_);
+  auto why = by_certificate && subject.cert_name.empty()
+                 ? std::optional<std::string>("The client certificate has no user name (ssl_cert_username_field)")
+                 : set_names(authzid, original_user_);
   if (!why && password_.reveal().find_first_of(kIllegalInPassword) != std::string_view::npos)
     why = "Attempted login with password having illegal chars";
   if (why) {
@@ -121,7 +122,8 @@ AuthStep AuthRequest::walk_from_start() {
 
 // Nothing, or why the names are refused (AUTH-11, AUTH-12).
 std::optional<std::string> AuthRequest::set_names(const std::string& authzid, const std::string& authcid) {
-  const UsernameRules::Split split = lookup_ ? UsernameRules::Split{authcid, {}, false} : settings_.names.split(authcid);
+  const UsernameRules::Split split =
+      lookup_ ? UsernameRules::Split{authcid, {}, false} : settings_.names.split(authcid);
   if (split.is_master_login && !authzid.empty() && authzid != split.login)
     return "Login user is given twice: by the separator and as authorization identity";
   if (split.is_master_login && split.login != split.master) return set_master_names(split.login, split.master);
@@ -145,7 +147,8 @@ std::optional<std::string> AuthRequest::set_master_names(std::string_view login,
 
 uint64_t AuthRequest::attempt_mark() const {
   if (!have_password_) return 0;
-  static const uint64_t key[2] = {std::random_device{}() | uint64_t{std::random_device{}()} << 32, std::random_device{}()};
+  static const uint64_t key[2] = {std::random_device{}() | uint64_t{std::random_device{}()} << 32,
+                                  std::random_device{}()};
   std::string text(reinterpret_cast<const char*>(key), sizeof key);
   text.append(original_user_).append(1, '\0');
   const std::string made = digest(DigestKind::Sha256, text, password_.reveal());

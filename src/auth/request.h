@@ -14,7 +14,9 @@
 #include "auth/fields.h"
 #include "auth/settings.h"
 #include "crypt/schemes.h"
-#include "ipc/messages.h"
+#include "ipc/auth_messages.h"
+#include "ipc/mail_messages.h"
+#include "ipc/worker_messages.h"
 
 namespace postern {
 
@@ -30,14 +32,21 @@ struct AskResponse {
   std::string challenge;
   ReplyTime when{};
 };
-struct AskLookup { WorkerLookup what; };                          // then take_row()
+struct AskLookup {
+  WorkerLookup what;
+};  // then take_row()
 // then take_row(). `shown`: the request's, to be judged by the database.
 struct AskAsync {
   AsyncDatabase* database;
   Credential shown;
 };
-struct AskVerify { WorkerVerify what; };                          // then take_verdict()
-struct AskAddresses { std::string name; Milliseconds timeout; };  // then take_addresses()
+struct AskVerify {
+  WorkerVerify what;
+};  // then take_verdict()
+struct AskAddresses {
+  std::string name;
+  Milliseconds timeout;
+};  // then take_addresses()
 // Nothing may be called any more. `mail`: a local login, to be started when the reply is due.
 struct Finished {
   AuthReply reply;
@@ -45,8 +54,12 @@ struct Finished {
   std::optional<StartMail> mail{};
   FieldList userdb{};  // Purpose::TestAll: what the userdbs know
 };
-struct AskPolicy { std::string body; };                           // then take_policy()
-struct Tarpit { Milliseconds time; };                             // then tarpit_over()
+struct AskPolicy {
+  std::string body;
+};  // then take_policy()
+struct Tarpit {
+  Milliseconds time;
+};  // then tarpit_over()
 using AuthStep = std::variant<AskResponse, AskLookup, AskAsync, AskPolicy, Tarpit, AskVerify, AskAddresses, Finished>;
 
 class AuthRequest final : public Variables {
@@ -56,11 +69,11 @@ class AuthRequest final : public Variables {
     std::function<uint64_t()> wall_seconds;
     std::function<uint64_t(uint64_t)> random_below;
     std::function<bool(const std::string& user)> may_warn{};  // of what is odd in his fields; none: never
-    AuthCache* cache = nullptr;  // null: none
-    std::function<Instant()> now{};  // for the cache
+    AuthCache* cache = nullptr;                               // null: none
+    std::function<Instant()> now{};                           // for the cache
   };
-  // Tests change nothing and tell nobody: no policy server, no mail program, any mechanism. Test ends with the passdbs, TestAll
-  // asks the userdbs as well.
+  // Tests change nothing and tell nobody: no policy server, no mail program, any mechanism. Test ends with the passdbs,
+  // TestAll asks the userdbs as well.
   enum class Purpose : uint8_t { Login, Test, TestAll };
   // `settings` and `world` outlive the request. The settings change in Passdb::cost_sample only.
   AuthRequest(AuthSettings& settings, const World& world, AuthStart start, Purpose purpose = Purpose::Login);
@@ -91,7 +104,19 @@ class AuthRequest final : public Variables {
   uint64_t attempt_mark() const;
 
  private:
-  enum class Waiting : uint8_t { Nothing, Row, Verdict, DummyVerdict, Addresses, LastWord, RefusalHeard, UserRow, PolicyBefore, PolicyAfter, Tarpit };
+  enum class Waiting : uint8_t {
+    Nothing,
+    Row,
+    Verdict,
+    DummyVerdict,
+    Addresses,
+    LastWord,
+    RefusalHeard,
+    UserRow,
+    PolicyBefore,
+    PolicyAfter,
+    Tarpit
+  };
 
   // mechanism and names
   SaslContext sasl_context() const;
@@ -138,10 +163,15 @@ class AuthRequest final : public Variables {
   // cache (request_cache.cc)
   // One look-up's part in the cache: what the answer in hand is.
   struct CacheUse {
-    enum class State : uint8_t { Asked, Hit, Doubted, Stale };  // Doubted: asked because the password was not the kept one
+    enum class State : uint8_t {
+      Asked,
+      Hit,
+      Doubted,
+      Stale
+    };                     // Doubted: asked because the password was not the kept one
     AuthCache::Key key{};  // not valid: the look-up has none
     State state = State::Asked;
-    uint64_t serial = 0;   // of the entry
+    uint64_t serial = 0;  // of the entry
   };
   AuthCache::Key cache_key(const Passdb& database) const;
   bool compares_password() const;
@@ -186,7 +216,7 @@ class AuthRequest final : public Variables {
   std::string userdb_value(std::string_view field) const;
   Finished refuse(AuthResult result, ReplyTime::Kind when);
   // log
-  void note(std::string_view subsystem, std::string_view text) const;   // auth_verbose
+  void note(std::string_view subsystem, std::string_view text) const;  // auth_verbose
   void error(std::string_view subsystem, std::string_view text) const;
   std::string line(std::string_view subsystem, std::string_view text) const;
   std::string subsystem() const;
@@ -206,15 +236,15 @@ class AuthRequest final : public Variables {
   SecretString password_;
   bool have_password_ = false;
   Proof proof_ = Proof::None;
-  std::optional<SaslDigest> digest_;  // the claim, where a database can check it
-  std::optional<SaslSecret> secret_;  // what the claim is checked against
+  std::optional<SaslDigest> digest_;         // the claim, where a database can check it
+  std::optional<SaslSecret> secret_;         // what the claim is checked against
   AuthResult refusal_ = AuthResult::Failed;  // RefusalHeard: what comes next
-  std::string refusal_text_;  // a database's, instead of the mechanism's
+  std::string refusal_text_;                 // a database's, instead of the mechanism's
 
   std::unique_ptr<Local> local_;  // the passdbs have accepted, the userdbs are asked
   FieldSet fields_, saved_fields_;
   std::string saved_user_, saved_master_user_;
-  std::string cached_as_;  // the user's translated name, whatever a database made of it (AUTH-35)
+  std::string cached_as_;     // the user's translated name, whatever a database made of it (AUTH-35)
   CacheUse use_, proof_use_;  // of the look-up under way; of the one that secret_ is from
   PassdbList* list_ = nullptr;
   std::optional<ChainWalk> walk_;
@@ -222,8 +252,8 @@ class AuthRequest final : public Variables {
   Waiting waiting_ = Waiting::Nothing;
   PassResult delayed_verdict_ = PassResult::Internal;  // waits for the dummy comparison or the proof
   bool compared_slow_ = false;
-  Passdb* sample_ = nullptr;      // a database with a cost sample that was asked
-  bool nodelay_ = false;          // of a user whose fields were rolled back
+  Passdb* sample_ = nullptr;  // a database with a cost sample that was asked
+  bool nodelay_ = false;      // of a user whose fields were rolled back
   std::string policy_hash_;
   bool policy_reject_ = false;
   std::string refusal_reason_, refusal_code_;  // of a user whose password was right

@@ -1,4 +1,5 @@
-// What a request has to do with the cache: answers that are there already, and those that are kept (AUTH-35 to AUTH-38).
+// What a request has to do with the cache: answers that are there already, and those that are kept (AUTH-35 to
+// AUTH-38).
 #include <algorithm>
 
 #include "auth/request.h"
@@ -9,7 +10,8 @@ namespace postern {
 namespace {
 
 bool has_field(const FieldList& fields, std::string_view name) {
-  return std::any_of(fields.begin(), fields.end(), [&](const auto& field) { return field_base_name(field.first) == name; });
+  return std::any_of(fields.begin(), fields.end(),
+                     [&](const auto& field) { return field_base_name(field.first) == name; });
 }
 
 // AUTH-37: not what is true of this moment only.
@@ -20,11 +22,13 @@ bool is_kept(const DbRow& row) {
 
 }  // namespace
 
-// The user's name is part of every key, whatever the look-up uses (AUTH-36). A database that is to check a password may say
-// less of the user than one that is not.
+// The user's name is part of every key, whatever the look-up uses (AUTH-36). A database that is to check a password may
+// say less of the user than one that is not.
 AuthCache::Key AuthRequest::cache_key(const Passdb& database) const {
   CacheKey key;
-  key.add(local_ != nullptr ? "U" : "P").add(std::to_string(database.index)).add(credential_for(database).secret != nullptr ? "v" : "");
+  key.add(local_ != nullptr ? "U" : "P")
+      .add(std::to_string(database.index))
+      .add(credential_for(database).secret != nullptr ? "v" : "");
   key.add(cached_as_).add(master_user_);
   for (const VariableUse& use : database.traits.uses) key.add(value(use.variable, use.argument));
   return world_.cache->key(key);
@@ -48,7 +52,8 @@ std::optional<DbRow> AuthRequest::from_cache(const Passdb& database) {
     return tell_cache(database, entry == nullptr ? "miss" : "expired"), std::nullopt;
   }
   DbRow row = entry->row();
-  if (!judge(database, *entry, row)) return tell_cache(database, "password mismatch, asking the database"), std::nullopt;
+  if (!judge(database, *entry, row))
+    return tell_cache(database, "password mismatch, asking the database"), std::nullopt;
   cache.count_hit();
   tell_cache(database, row.result == LookupResult::Found ? "hit" : "hit: unknown user");
   use_.state = CacheUse::State::Hit;
@@ -60,8 +65,8 @@ void AuthRequest::tell_cache(const Passdb& database, std::string_view what) cons
   if (settings_.debug) log_debug(line(database.driver, "cache " + std::string(what)));
 }
 
-// Looks at the password before the fields change anything. False: the database is to be asked, for the password may be new
-// (AUTH-38). A slow hash is left to compare(), unless it is known by now that the password is another one.
+// Looks at the password before the fields change anything. False: the database is to be asked, for the password may be
+// new (AUTH-38). A slow hash is left to compare(), unless it is known by now that the password is another one.
 bool AuthRequest::judge(const Passdb& database, const AuthCache::Entry& entry, DbRow& row) {
   if (!entry.found() || !compares_password()) return true;
   const bool right = world_.cache->matches(entry, password_);
@@ -71,7 +76,9 @@ bool AuthRequest::judge(const Passdb& database, const AuthCache::Entry& entry, D
   if (!database.traits.verifies && !entry.has_digest()) {
     const std::string_view stored = row.password->reveal(), scheme = database.traits.default_scheme;
     if (is_slow(stored, scheme, row.password_literal)) return true;
-    if (verify_password(stored, password_.reveal(), scheme, row.password_literal, original_user_).result != VerifyResult::Mismatch) return true;
+    if (verify_password(stored, password_.reveal(), scheme, row.password_literal, original_user_).result !=
+        VerifyResult::Mismatch)
+      return true;
   }
   if (!ask_again()) {
     if (database.traits.verifies) row.check = PasswordCheck::Wrong;
@@ -99,16 +106,16 @@ DbRow AuthRequest::keep(const Passdb& database, DbRow row) {
   if (!use_.key.valid) return row;
   AuthCache& cache = *world_.cache;
   if (row.result == LookupResult::Broken) return fall_back(database, std::move(row));
-  if (row.check == PasswordCheck::Wrong)
-    cache.mismatched(use_.key, world_.now());
-  else if (!is_kept(row))
-    cache.forget(use_.key);
-  else if (row.result == LookupResult::NotFound || row.check == PasswordCheck::Right || credential_for(database).secret == nullptr)
+  if (row.check == PasswordCheck::Wrong) cache.mismatched(use_.key, world_.now());
+  else if (!is_kept(row)) cache.forget(use_.key);
+  else if (row.result == LookupResult::NotFound || row.check == PasswordCheck::Right ||
+           credential_for(database).secret == nullptr)
     use_.serial = cache.put(use_.key, cached_as_, row, world_.now());
   return row;
 }
 
-// The database is down. What it said once still counts for those whose password it was; nobody is refused by what is too old.
+// The database is down. What it said once still counts for those whose password it was; nobody is refused by what is
+// too old.
 DbRow AuthRequest::fall_back(const Passdb& database, DbRow broken) {
   AuthCache& cache = *world_.cache;
   cache.unanswered(use_.key);
@@ -137,7 +144,8 @@ void AuthRequest::tell_proof(bool right) {
   if (right) return world_.cache->matched(proof_use_.key, proof_use_.serial, nullptr);
   const bool kept = proof_use_.state == CacheUse::State::Hit;
   // It cannot be proved again with what the database has now; the next attempt finds it there.
-  if (kept && world_.cache->asks_again(proof_use_.key, world_.now())) world_.cache->expire(proof_use_.key, world_.now());
+  if (kept && world_.cache->asks_again(proof_use_.key, world_.now()))
+    world_.cache->expire(proof_use_.key, world_.now());
 }
 
 }  // namespace postern

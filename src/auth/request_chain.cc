@@ -1,4 +1,5 @@
-// What the databases say of a user: which are asked, what their fields and passwords mean, and what the chain makes of it.
+// What the databases say of a user: which are asked, what their fields and passwords mean, and what the chain makes of
+// it.
 #include <utility>
 
 #include "auth/checks.h"
@@ -63,11 +64,14 @@ Credential AuthRequest::credential_for(const Passdb& database) const {
   return digest_ && database.traits.verifies_digests ? Credential{&digest_->digest, digest_->challenge} : Credential{};
 }
 
-// What follows without asking: a proof cannot be checked by a database that has no password to give away (AUTH-20, AUTH-27).
+// What follows without asking: a proof cannot be checked by a database that has no password to give away (AUTH-20,
+// AUTH-27).
 std::optional<PassResult> AuthRequest::unanswerable() const {
   const Passdb& database = *list_->databases[at_];
-  if (!database.traits.verifies || proof_ != Proof::Open || (digest_ && database.traits.verifies_digests)) return std::nullopt;
-  note(database.driver, std::string(offered_->name) + " needs a stored password, and this database only checks passwords");
+  if (!database.traits.verifies || proof_ != Proof::Open || (digest_ && database.traits.verifies_digests))
+    return std::nullopt;
+  note(database.driver,
+       std::string(offered_->name) + " needs a stored password, and this database only checks passwords");
   return PassResult::UnknownScheme;
 }
 
@@ -115,7 +119,8 @@ AuthStep AuthRequest::take_row(DbRow row) {
 
 // The answer of the database at_; nothing when the chain goes on.
 std::optional<AuthStep> AuthRequest::take_db_row(DbRow row) {
-  if (settings_.debug) log_debug(line(db().driver, row.result == LookupResult::Found ? "lookup: found" : "lookup: no result"));
+  if (settings_.debug)
+    log_debug(line(db().driver, row.result == LookupResult::Found ? "lookup: found" : "lookup: no result"));
   if (row.result == LookupResult::Found) return decide_password(row);
   if (row.result == LookupResult::Broken) error(db().driver, row.why);
   if (row.result == LookupResult::NotFound && db().verbose) note(db().driver, "unknown user" + shown_password());
@@ -147,7 +152,8 @@ std::optional<AuthStep> AuthRequest::decide_password(DbRow& row) {
 
 // The database has compared the password itself.
 std::optional<PassResult> AuthRequest::check_result(const DbRow& row) {
-  constexpr PassResult kResults[] = {PassResult::Internal, PassResult::Ok, PassResult::Mismatch, PassResult::Disabled, PassResult::Expired};
+  constexpr PassResult kResults[] = {PassResult::Internal, PassResult::Ok, PassResult::Mismatch, PassResult::Disabled,
+                                     PassResult::Expired};
   static_assert(std::size(kResults) == static_cast<size_t>(PasswordCheck::kCount));
   if (row.check == PasswordCheck::Right) {
     tell_match(use_.state == CacheUse::State::Hit || use_.state == CacheUse::State::Stale);
@@ -171,7 +177,9 @@ PassResult AuthRequest::lookup_result(const DbRow& row) {
 std::optional<AuthStep> AuthRequest::compare(DbRow& row) {
   if (!row.password) {
     // Queries of 2007 are so (row B21).
-    error(db().driver, "No password returned and no nopassword: where any password is right, add the field nopassword, in SQL 'Y' AS nopassword");
+    error(db().driver,
+          "No password returned and no nopassword: where any password is right, add the field nopassword, in SQL 'Y' "
+          "AS nopassword");
     take_result(PassResult::Mismatch);
     return std::nullopt;
   }
@@ -181,7 +189,8 @@ std::optional<AuthStep> AuthRequest::compare(DbRow& row) {
     return std::nullopt;
   }
   if (!is_slow(stored, scheme, row.password_literal)) {
-    take_result(checked(result_of(verify_password(stored, password_.reveal(), scheme, row.password_literal, original_user_))));
+    take_result(
+        checked(result_of(verify_password(stored, password_.reveal(), scheme, row.password_literal, original_user_))));
     return std::nullopt;
   }
   AskVerify ask;
@@ -195,7 +204,9 @@ std::optional<AuthStep> AuthRequest::compare(DbRow& row) {
 
 // auth_allow_weak_schemes (AUTH-26).
 bool AuthRequest::refuses_weak(const DbRow& row) {
-  if (settings_.allow_weak_schemes || !is_weak(row.password->reveal(), db().traits.default_scheme, row.password_literal)) return false;
+  if (settings_.allow_weak_schemes ||
+      !is_weak(row.password->reveal(), db().traits.default_scheme, row.password_literal))
+    return false;
   error(db().driver, "Weak password scheme, and auth_allow_weak_schemes is no");
   return true;
 }
@@ -207,7 +218,8 @@ PassResult AuthRequest::keep_secret(const DbRow& row) {
     return PassResult::UnknownScheme;
   }
   if (refuses_weak(row)) return PassResult::UnknownScheme;
-  auto secret = secret_for_proof(row.password->reveal(), db().traits.default_scheme, row.password_literal, offered_->verifier, offered_->name);
+  auto secret = secret_for_proof(row.password->reveal(), db().traits.default_scheme, row.password_literal,
+                                 offered_->verifier, offered_->name);
   if (!secret) {
     note(db().driver, secret.error());
     return PassResult::UnknownScheme;
@@ -279,7 +291,8 @@ bool AuthRequest::apply_fields(const DbRow& row) {
 
 // False for a value that makes the login impossible.
 bool AuthRequest::apply_field(std::string_view name, std::string_view value) {
-  if (name.starts_with("user:") || name.starts_with("username:") || name.starts_with("domain:")) return true;  // set they are always
+  if (name.starts_with("user:") || name.starts_with("username:") || name.starts_with("domain:"))
+    return true;  // set they are always
   const bool is_name = name == "user" || name == "username" || name == "domain" || name == "login_user";
   if (!is_name) {
     fields_.apply(name, value);
@@ -302,7 +315,8 @@ bool AuthRequest::apply_field(std::string_view name, std::string_view value) {
 AuthStep AuthRequest::chain_over() {
   const PassResult verdict = walk_->verdict();
   if (walk_->all_skipped()) error("auth", "All password databases were skipped");
-  if (verdict == PassResult::Internal && walk_->ended_with_next()) error("auth", "Last passdb had noauthenticate field, cannot authenticate");
+  if (verdict == PassResult::Internal && walk_->ended_with_next())
+    error("auth", "Last passdb had noauthenticate field, cannot authenticate");
   if (list_ == &settings_.masters) return master_over(verdict);
   return settle(verdict);
 }

@@ -16,8 +16,10 @@ namespace postern {
 namespace {
 
 // Fields that end here; all others are for the login process (AUTH-9).
-constexpr std::string_view kOwnFields[] = {"pass", "allow_nets", "allow_real_nets", "fail", "nodelay", "delay_until",
-                                           "proxy_always", "nopassword", "noauthenticate", "check_client_fp", "check_client_cert_fp", "check_client_pubkey_fp"};
+constexpr std::string_view kOwnFields[] = {
+    "pass",           "allow_nets",      "allow_real_nets",      "fail",
+    "nodelay",        "delay_until",     "proxy_always",         "nopassword",
+    "noauthenticate", "check_client_fp", "check_client_cert_fp", "check_client_pubkey_fp"};
 
 constexpr std::string_view kUserdbPrefix = "userdb_";  // a login process learns nothing of them (PRIV-13)
 
@@ -25,7 +27,8 @@ FieldList visible_fields(const FieldSet& fields) {
   FieldList out;
   out.reserve(fields.list().size());
   for (const auto& field : fields.list())
-    if (!istarts_with(field.first, kUserdbPrefix) && std::find(std::begin(kOwnFields), std::end(kOwnFields), field.first) == std::end(kOwnFields))
+    if (!istarts_with(field.first, kUserdbPrefix) &&
+        std::find(std::begin(kOwnFields), std::end(kOwnFields), field.first) == std::end(kOwnFields))
       out.push_back(field);
   return out;
 }
@@ -34,8 +37,10 @@ struct CodeRow {
   std::string_view word;
   AuthResult result;
 };
-constexpr CodeRow kCodes[] = {{"authz_fail", AuthResult::AuthzFailed}, {"temp_fail", AuthResult::Unavailable},
-                              {"user_disabled", AuthResult::Disabled}, {"pass_expired", AuthResult::Expired},
+constexpr CodeRow kCodes[] = {{"authz_fail", AuthResult::AuthzFailed},
+                              {"temp_fail", AuthResult::Unavailable},
+                              {"user_disabled", AuthResult::Disabled},
+                              {"pass_expired", AuthResult::Expired},
                               {"invalid_base64", AuthResult::BadEncoding}};
 
 AuthResult result_for(PassResult verdict, std::string_view code, bool master_done) {
@@ -61,7 +66,8 @@ AuthStep AuthRequest::settle(PassResult verdict) {
 AuthStep AuthRequest::settle_lookup(PassResult verdict) {
   if (verdict == PassResult::Ok) return succeed();
   if (verdict == PassResult::Internal) return refuse(AuthResult::Unavailable, ReplyTime::Kind::Now);
-  if (purpose_ != Purpose::Login || settings_.mail_program(start_.subject.service) == nullptr || user_.empty()) return refuse(AuthResult::Failed, ReplyTime::Kind::Now);
+  if (purpose_ != Purpose::Login || settings_.mail_program(start_.subject.service) == nullptr || user_.empty())
+    return refuse(AuthResult::Failed, ReplyTime::Kind::Now);
   Finished found;
   found.reply.id = start_.id;
   found.reply.result = AuthResult::Ok;
@@ -95,7 +101,8 @@ AuthStep AuthRequest::take(SaslDisproven) {
   proof_ = Proof::Wrong;
   tell_proof(false);
   if (secret_) note(to_lower(start_.mechanism), "Password mismatch");
-  if (proof_use_.state == CacheUse::State::Stale) return fail_now(PassResult::Internal);  // the password may be a new one
+  if (proof_use_.state == CacheUse::State::Stale)
+    return fail_now(PassResult::Internal);  // the password may be a new one
   return fail_now(delayed_verdict_ == PassResult::Ok ? PassResult::Mismatch : delayed_verdict_);
 }
 
@@ -135,9 +142,11 @@ AuthStep AuthRequest::take_addresses(const Result<std::vector<IpAddress>>& addre
 // AUC-22; destuser is not compared.
 bool AuthRequest::is_self(const std::vector<IpAddress>& addresses) const {
   const Endpoint& local = start_.subject.real_local;
-  if (const std::string* port = fields_.find("port"); port != nullptr && parse_number(*port, 65535) != local.port) return false;
+  if (const std::string* port = fields_.find("port"); port != nullptr && parse_number(*port, 65535) != local.port)
+    return false;
   return std::any_of(addresses.begin(), addresses.end(), [&](const IpAddress& ip) {
-    return ip == local.ip || std::find(settings_.proxy_self.begin(), settings_.proxy_self.end(), ip) != settings_.proxy_self.end();
+    return ip == local.ip ||
+           std::find(settings_.proxy_self.begin(), settings_.proxy_self.end(), ip) != settings_.proxy_self.end();
   });
 }
 
@@ -149,7 +158,8 @@ AuthStep AuthRequest::with_addresses(std::vector<IpAddress> addresses) {
     return accept(std::move(addresses));
   }
   const bool always = fields_.has("proxy_always");
-  for (const std::string_view name : {"proxy", "proxy_maybe", "host", "hostip", "port", "destuser"}) fields_.remove(name);
+  for (const std::string_view name : {"proxy", "proxy_maybe", "host", "hostip", "port", "destuser"})
+    fields_.remove(name);
   if (always) fields_.set("proxy", "y");
   return accept({});
 }
@@ -251,7 +261,8 @@ std::string AuthRequest::line(std::string_view subsystem, std::string_view text)
 }
 
 void AuthRequest::note(std::string_view subsystem, std::string_view text) const {
-  const bool verbose = settings_.verbose || (list_ != nullptr && at_ < list_->databases.size() && list_->databases[at_]->verbose);
+  const bool verbose =
+      settings_.verbose || (list_ != nullptr && at_ < list_->databases.size() && list_->databases[at_]->verbose);
   if (verbose) log_info(line(subsystem, text));
 }
 
@@ -260,12 +271,14 @@ void AuthRequest::error(std::string_view subsystem, std::string_view text) const
 // auth_verbose_passwords: only of attempts that failed (AUTH-49), never a token (AUTH-24).
 std::string AuthRequest::shown_password() const {
   const std::string_view mode = settings_.verbose_passwords;
-  if (mode.empty() || mode == "no" || (offered_ != nullptr && offered_->token)) return {};  // a token may be good elsewhere
+  if (mode.empty() || mode == "no" || (offered_ != nullptr && offered_->token))
+    return {};  // a token may be good elsewhere
   const size_t colon = mode.find(':');
   const auto cut = colon == std::string_view::npos ? std::nullopt : parse_number(mode.substr(colon + 1), 1000);
   const size_t length = cut.value_or(1000);
   if (mode.substr(0, colon) == "sha1")
-    return " (SHA1 of given password: " + hex_encode(digest(DigestKind::Sha1, password_.reveal())).substr(0, length) + ")";
+    return " (SHA1 of given password: " + hex_encode(digest(DigestKind::Sha1, password_.reveal())).substr(0, length) +
+           ")";
   return " (given password: " + printable(password_.reveal().substr(0, length)) + ")";
 }
 

@@ -61,9 +61,11 @@ AuthStep AuthRequest::ask_userdbs() {
 
 void AuthRequest::take_user_row(DbRow row) {
   const Passdb& db = *settings_.userdbs.databases[local_->at];
-  if (settings_.debug) log_debug(line(db.driver, row.result == LookupResult::Found ? "userdb lookup: found" : "userdb lookup: no result"));
+  if (settings_.debug)
+    log_debug(line(db.driver, row.result == LookupResult::Found ? "userdb lookup: found" : "userdb lookup: no result"));
   if (!row.why.empty()) error(db.driver, "userdb: " + row.why);
-  if (row.result == LookupResult::NotFound && db.verbose && !db.traits.prefetch) note(db.driver, "unknown user in userdb");
+  if (row.result == LookupResult::NotFound && db.verbose && !db.traits.prefetch)
+    note(db.driver, "unknown user in userdb");
   local_->saved = local_->fields;
   if (row.result == LookupResult::Found) {
     for (const FieldTemplate& f : db.defaults) local_->fields.apply(f.name, f.value.expand(*this));
@@ -76,7 +78,8 @@ void AuthRequest::take_user_row(DbRow row) {
 AuthStep AuthRequest::userdbs_over() {
   const PassResult verdict = local_->walk.verdict();
   if (verdict == PassResult::Ok) return start_mail();
-  if (lookup_ && verdict != PassResult::Internal && !settings_.userdbs.databases.empty()) return refuse(AuthResult::Failed, ReplyTime::Kind::Now);
+  if (lookup_ && verdict != PassResult::Internal && !settings_.userdbs.databases.empty())
+    return refuse(AuthResult::Failed, ReplyTime::Kind::Now);
   // He has moved: the login process refers him, and needs no program for that (A1).
   if (verdict != PassResult::Internal && fields_.has("host")) return std::move(local_->accepted);
   if (verdict != PassResult::Internal) error("userdb", "user not found from any userdb");
@@ -109,7 +112,8 @@ AuthStep AuthRequest::start_mail() {
   mail.delivery = lookup_.has_value();
   for (const Template& word : program.words) mail.words.push_back(word.expand(*this));
   for (const auto& field : fields.list())
-    if (std::find(std::begin(kOwnFields), std::end(kOwnFields), field.first) == std::end(kOwnFields)) mail.environment.push_back(field);
+    if (std::find(std::begin(kOwnFields), std::end(kOwnFields), field.first) == std::end(kOwnFields))
+      mail.environment.push_back(field);
   if (!mail.uid.empty()) return std::move(out);
   error("userdb", "the user has no uid, and mail_uid is not set");
   return refuse(AuthResult::Unavailable, ReplyTime::Kind::AfterInternalFailure);

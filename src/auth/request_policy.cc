@@ -51,7 +51,8 @@ AuthStep AuthRequest::take_policy(const PolicyAnswer& answer) {
   if (answer.failed) error("policy", answer.message + (rules.reject_on_fail() ? ": login refused" : ": login goes on"));
   const bool refuses = answer.failed ? rules.reject_on_fail() : answer.status < 0;
   if (refuses && !rules.log_only()) return refuse_by_policy(answer);
-  if (!answer.failed && answer.status != 0) log_info(line("policy", fmt::format("status {}{}", answer.status, rules.log_only() ? ", only logged" : "")));
+  if (!answer.failed && answer.status != 0)
+    log_info(line("policy", fmt::format("status {}{}", answer.status, rules.log_only() ? ", only logged" : "")));
   if (waited == Waiting::PolicyAfter) return finish_success();
   const bool waits = !answer.failed && answer.status > 0 && !rules.log_only() && !start_.subject.no_penalty;
   if (!waits) return walk_from_start();

@@ -56,7 +56,8 @@ constexpr NameRow kNameValues[] = {
 
 std::string AuthRequest::value(Variable variable, std::string_view argument) const {
   if (is_name_variable(variable)) return name_variable(variable, user_);
-  if (variable == Variable::Home || variable == Variable::UserdbField) return userdb_value(variable == Variable::Home ? "home" : argument);
+  if (variable == Variable::Home || variable == Variable::UserdbField)
+    return userdb_value(variable == Variable::Home ? "home" : argument);
   if (variable == Variable::PassdbField) return std::string(fields_.text(argument));
   if (variable == Variable::Password) return std::string(password_.reveal());
   if (variable == Variable::Mechanism) return start_.mechanism;
@@ -68,7 +69,9 @@ std::string AuthRequest::value(Variable variable, std::string_view argument) con
   for (const NameRow& row : kNameValues) {
     if (row.variable != variable) continue;
     const std::string& auth_user = master_user_.empty() ? user_ : master_user_;
-    return name_variable(row.part, row.whose == Whose::Login ? login_user_ : row.whose == Whose::Original ? original_user_ : auth_user);
+    return name_variable(row.part, row.whose == Whose::Login      ? login_user_
+                                   : row.whose == Whose::Original ? original_user_
+                                                                  : auth_user);
   }
   return {};
 }

@@ -13,7 +13,7 @@ namespace postern {
 
 namespace {
 
-constexpr Milliseconds kSlowLookup{500};  // AUC-20
+constexpr Milliseconds kSlowLookup{500};      // AUC-20
 constexpr Milliseconds kWarnAgain{3600'000};  // DECISIONS 1: of one user's fields
 
 }  // namespace
@@ -31,8 +31,7 @@ AuthService::AuthService(Loop& loop, const Clock& clock, WorkerPool& workers, Re
       cache_(settings_.cache.size > 0 ? std::make_unique<AuthCache>(settings_.cache) : nullptr),
       world_{[this] { return clock_.wall_microseconds() / 1'000'000; },
              [this](uint64_t n) { return std::uniform_int_distribution<uint64_t>(0, n - 1)(random_); },
-             [this](const std::string& user) { return warned_.says(user, clock_.now()); },
-             cache_.get(),
+             [this](const std::string& user) { return warned_.says(user, clock_.now()); }, cache_.get(),
              [this] { return clock_.now(); }},
       attempts_(settings_.penalty_max_waiting),
       delays_(clock.now()),
@@ -40,7 +39,9 @@ AuthService::AuthService(Loop& loop, const Clock& clock, WorkerPool& workers, Re
 
 AuthService::~AuthService() { *alive_ = false; }
 
-size_t AuthService::flush_cache(std::span<const std::string> masks) { return cache_ == nullptr ? 0 : cache_->flush(masks); }
+size_t AuthService::flush_cache(std::span<const std::string> masks) {
+  return cache_ == nullptr ? 0 : cache_->flush(masks);
+}
 
 CacheStatus AuthService::cache_status() const { return cache_ == nullptr ? CacheStatus{} : cache_->status(); }
 
@@ -206,12 +207,14 @@ void AuthService::ask(uint64_t serial, AskVerify& step) {
 
 void AuthService::ask(uint64_t serial, AskAddresses& step) {
   const Instant since = clock_.now();
-  resolver_.resolve(step.name, step.timeout, [this, alive = alive_, serial, since, name = step.name](const auto& addresses) {
-    if (!*alive) return;
-    const auto took = std::chrono::duration_cast<Milliseconds>(clock_.now() - since);
-    if (addresses && took > kSlowLookup) log_warning(fmt::format("DNS lookup for {} took {} ms", printable(name), took.count()));
-    go_on(serial, [&](AuthRequest& r) { return r.take_addresses(addresses); });
-  });
+  resolver_.resolve(step.name, step.timeout,
+                    [this, alive = alive_, serial, since, name = step.name](const auto& addresses) {
+                      if (!*alive) return;
+                      const auto took = std::chrono::duration_cast<Milliseconds>(clock_.now() - since);
+                      if (addresses && took > kSlowLookup)
+                        log_warning(fmt::format("DNS lookup for {} took {} ms", printable(name), took.count()));
+                      go_on(serial, [&](AuthRequest& r) { return r.take_addresses(addresses); });
+                    });
 }
 
 void AuthService::ask(uint64_t serial, Finished& step) {
@@ -265,9 +268,10 @@ void AuthService::start_mail(uint64_t serial, Entry& entry, AuthReply due) {
   entry.held = std::monostate{};
   StartMail what = *std::exchange(entry.mail, std::nullopt);
   if (mail_starts_ == nullptr) return mail_started(serial, std::move(*reply), {}, Fd());
-  mail_starts_->start(std::move(what), std::move(entry.message), [this, alive = alive_, serial, reply](const MailStarted& started, Fd socket) {
-    if (*alive) mail_started(serial, std::move(*reply), started, std::move(socket));
-  });
+  mail_starts_->start(std::move(what), std::move(entry.message),
+                      [this, alive = alive_, serial, reply](const MailStarted& started, Fd socket) {
+                        if (*alive) mail_started(serial, std::move(*reply), started, std::move(socket));
+                      });
 }
 
 // A client who has left meanwhile takes his program with him: it reads the end of its input.

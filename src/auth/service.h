@@ -116,7 +116,7 @@ class AuthService {
   MailStarts* mail_starts_ = nullptr;
   PolicyServer* policy_server_ = nullptr;
   std::mt19937_64 random_;
-  Rarely warned_;  // users whose fields are odd
+  Rarely warned_;                     // users whose fields are odd
   std::unique_ptr<AuthCache> cache_;  // null: auth_cache_size is 0
   AuthRequest::World world_;
   std::unordered_map<uint64_t, std::unique_ptr<Peer>> peers_;

@@ -23,13 +23,13 @@ struct AuthService::Peer {
 struct AuthService::Entry {
   uint64_t serial = 0;
   std::unique_ptr<AuthRequest> request;
-  Peer* peer = nullptr;                                                   // null: a trial
-  std::function<void(Finished)> tried;                                    // a trial's end
-  Fd message;                                                             // to be delivered
-  ReplyTime when{};                                                       // what is held waits for its turn, then for this
-  bool awaits_client = false;                                             // a challenge went out
+  Peer* peer = nullptr;                 // null: a trial
+  std::function<void(Finished)> tried;  // a trial's end
+  Fd message;                           // to be delivered
+  ReplyTime when{};                     // what is held waits for its turn, then for this
+  bool awaits_client = false;           // a challenge went out
   std::variant<std::monostate, NotBegun, InTarpit, AuthChallenge, AuthReply> held;  // waits for its time
-  std::optional<StartMail> mail;                                          // goes to the master when the reply is due
+  std::optional<StartMail> mail;  // goes to the master when the reply is due
 
   bool replied() const { return std::holds_alternative<AuthReply>(held); }
 };

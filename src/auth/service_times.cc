@@ -27,7 +27,8 @@ bool AuthService::counts(const Entry& entry) const {
 void AuthService::begin_in_time(uint64_t serial) {
   Entry& entry = *find(serial);
   entry.held = NotBegun{};
-  const auto turn = counts(entry) ? attempts_.begins(serial, entry.request->subject().remote.ip, clock_.now()) : Attempts::Turn::Now;
+  const auto turn =
+      counts(entry) ? attempts_.begins(serial, entry.request->subject().remote.ip, clock_.now()) : Attempts::Turn::Now;
   if (turn == Attempts::Turn::Now) return send_held(serial);
   if (turn == Attempts::Turn::TooMany) return turn_away(serial, entry);
   schedule();
@@ -36,8 +37,10 @@ void AuthService::begin_in_time(uint64_t serial) {
 void AuthService::turn_away(uint64_t serial, Entry& entry) {
   const std::string address = entry.request->subject().remote.ip.text();
   if (warned_.says(address, clock_.now()))
-    log_warning(fmt::format("auth_penalty_max_waiting = {}: further logins of {} are turned away until some of those that wait had their turn",
-                            settings_.penalty_max_waiting, address));
+    log_warning(
+        fmt::format("auth_penalty_max_waiting = {}: further logins of {} are turned away until some of those that wait "
+                    "had their turn",
+                    settings_.penalty_max_waiting, address));
   perform(serial, entry.request->turn_away());
 }
 
@@ -49,7 +52,8 @@ bool AuthService::has_turn(uint64_t serial, Entry& entry, const ReplyTime& when)
   const bool right = reply != nullptr && reply->result == AuthResult::Ok;
   const auto verdict = wrong ? Attempts::Verdict::Wrong : right ? Attempts::Verdict::Right : Attempts::Verdict::None;
   entry.when = when;
-  const bool now = attempts_.ends(serial, verdict, wrong ? entry.request->attempt_mark() : 0, clock_.now()) == Attempts::Turn::Now;
+  const bool now =
+      attempts_.ends(serial, verdict, wrong ? entry.request->attempt_mark() : 0, clock_.now()) == Attempts::Turn::Now;
   schedule();
   return now;
 }
@@ -104,8 +108,9 @@ void AuthService::watch_timeout(uint64_t serial) {
   timeouts_.emplace_back(clock_.now() + settings_.request_timeout, serial);
   while (!timeouts_.empty() && !requests_.contains(timeouts_.front().second)) timeouts_.pop_front();
   if (!timeout_timer_.running() && !timeouts_.empty())
-    timeout_timer_.start(loop_, until(timeouts_.front().first, clock_.now()),
-                         [](void* self) { static_cast<AuthService*>(self)->check_timeouts(); }, this);
+    timeout_timer_.start(
+        loop_, until(timeouts_.front().first, clock_.now()),
+        [](void* self) { static_cast<AuthService*>(self)->check_timeouts(); }, this);
 }
 
 void AuthService::check_timeouts() {
@@ -115,8 +120,9 @@ void AuthService::check_timeouts() {
     go_on(serial, [](AuthRequest& r) -> AuthStep { return r.give_up("Request timed out"); });
   }
   if (timeouts_.empty()) return;
-  timeout_timer_.start(loop_, until(timeouts_.front().first, clock_.now()),
-                       [](void* self) { static_cast<AuthService*>(self)->check_timeouts(); }, this);
+  timeout_timer_.start(
+      loop_, until(timeouts_.front().first, clock_.now()),
+      [](void* self) { static_cast<AuthService*>(self)->check_timeouts(); }, this);
 }
 
 }  // namespace postern

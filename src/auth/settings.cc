@@ -28,14 +28,16 @@ Result<std::vector<FieldTemplate>> compile_fields(const FieldList& fields, std::
   return out;
 }
 
-Result<std::unique_ptr<Passdb>> make_database(const DatabaseSettings& s, DbKind kind, uint32_t index, const Settings& globals) {
+Result<std::unique_ptr<Passdb>> make_database(const DatabaseSettings& s, DbKind kind, uint32_t index,
+                                              const Settings& globals) {
   const Driver* driver = find_driver(s.driver, kind);
   if (driver == nullptr) return Error("driver = " + s.driver + ": not available");
   auto db = std::make_unique<Passdb>();
   db->name = s.name;
   db->driver = s.driver;
   db->index = index;
-  db->verbose = s.auth_verbose == "default" ? globals.flag(Key::auth_verbose) || globals.flag(Key::auth_debug) : s.auth_verbose == "yes";
+  db->verbose = s.auth_verbose == "default" ? globals.flag(Key::auth_verbose) || globals.flag(Key::auth_debug)
+                                            : s.auth_verbose == "yes";
   auto traits = driver->describe(s, kind);
   if (!traits) return Error(traits.error());
   db->traits = std::move(*traits);
@@ -90,8 +92,10 @@ void warn_of_unique_keys(const AuthSettings& settings) {
   for (const PassdbList* list : {&settings.masters, &settings.users, &settings.userdbs})
     for (const auto& db : list->databases)
       for (const VariableUse& use : db->traits.uses)
-        if (db->traits.cacheable && std::find(std::begin(kUnique), std::end(kUnique), use.variable) != std::end(kUnique))
-          log_warning(db->name + ": %{" + std::string(name_of(use.variable)) + "} in a look-up: its answers are kept by auth_cache_size, and never found again");
+        if (db->traits.cacheable &&
+            std::find(std::begin(kUnique), std::end(kUnique), use.variable) != std::end(kUnique))
+          log_warning(db->name + ": %{" + std::string(name_of(use.variable)) +
+                      "} in a look-up: its answers are kept by auth_cache_size, and never found again");
 }
 
 // What can be wrong.
@@ -101,26 +105,24 @@ std::vector<std::string> fill(const Configuration& c, AuthSettings& out) {
   auto names = UsernameRules::compile({s.text(Key::auth_username_chars), s.text(Key::auth_username_translation),
                                        s.text(Key::auth_username_format), s.text(Key::auth_default_realm),
                                        s.text(Key::auth_master_user_separator)});
-  if (names)
-    out.names = std::move(*names);
-  else
-    errors.push_back(names.error());
+  if (names) out.names = std::move(*names);
+  else errors.push_back(names.error());
   auto policy = PolicyRules::compile(s);
-  if (policy)
-    out.policy = std::move(*policy);
-  else
-    errors.push_back(policy.error());
+  if (policy) out.policy = std::move(*policy);
+  else errors.push_back(policy.error());
   add_databases(c.passdbs, DbKind::Passdb, s, out, errors);
   add_databases(c.userdbs, DbKind::Userdb, s, out, errors);
   for (const MechanismInfo* m : select_mechanisms(s.list(Key::auth_mechanisms)))
-    if (!is_available(*m)) errors.push_back("auth_mechanisms: " + to_lower(m->name) + ": GNU SASL was built without it");
+    if (!is_available(*m))
+      errors.push_back("auth_mechanisms: " + to_lower(m->name) + ": GNU SASL was built without it");
   for (const ServiceSettings& service : c.services)
     if (const Status added = add_mail_program(service, out.mail_programs); !added) errors.push_back(added.error());
   return errors;
 }
 
 void fill_sasl(const Settings& s, AuthSettings& out) {
-  out.sasl.hostname = s.text(Key::auth_gssapi_hostname).empty() ? s.text(Key::hostname) : s.text(Key::auth_gssapi_hostname);
+  out.sasl.hostname =
+      s.text(Key::auth_gssapi_hostname).empty() ? s.text(Key::hostname) : s.text(Key::auth_gssapi_hostname);
   if (out.sasl.hostname.empty()) out.sasl.hostname = machine_name();
   out.sasl.realms = s.list(Key::auth_realms);
   out.sasl.default_realm = s.text(Key::auth_default_realm);
@@ -160,8 +162,8 @@ Result<AuthSettings> AuthSettings::compile(const Configuration& c) {
   out.request_timeout = s.time(Key::auth_request_timeout);
   out.dns_timeout = s.time(Key::dns_timeout);
   out.max_delay_until = s.time(Key::auth_max_delay_until);
-  out.cache = {static_cast<size_t>(s.number(Key::auth_cache_size)), s.time(Key::auth_cache_ttl), s.time(Key::auth_cache_negative_ttl),
-               s.flag(Key::auth_cache_verify_password_with_worker)};
+  out.cache = {static_cast<size_t>(s.number(Key::auth_cache_size)), s.time(Key::auth_cache_ttl),
+               s.time(Key::auth_cache_negative_ttl), s.flag(Key::auth_cache_verify_password_with_worker)};
   if (out.cache.size > 0) warn_of_unique_keys(out);
   out.max_workers = static_cast<uint32_t>(s.number(Key::auth_worker_max_count));
   out.verbose_passwords = s.text(Key::auth_verbose_passwords);
@@ -175,12 +177,14 @@ Result<AuthSettings> AuthSettings::compile(const Configuration& c) {
 }
 
 const MechanismInfo* AuthSettings::mechanism(std::string_view name) const {
-  const auto found = std::find_if(mechanisms.begin(), mechanisms.end(), [&](const MechanismInfo* m) { return m->name == name; });
+  const auto found =
+      std::find_if(mechanisms.begin(), mechanisms.end(), [&](const MechanismInfo* m) { return m->name == name; });
   return found == mechanisms.end() ? nullptr : *found;
 }
 
 const MailProgram* AuthSettings::mail_program(std::string_view protocol) const {
-  const auto found = std::find_if(mail_programs.begin(), mail_programs.end(), [&](const MailProgram& p) { return p.protocol == protocol; });
+  const auto found = std::find_if(mail_programs.begin(), mail_programs.end(),
+                                  [&](const MailProgram& p) { return p.protocol == protocol; });
   return found == mail_programs.end() ? nullptr : &*found;
 }
 

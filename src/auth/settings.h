@@ -27,12 +27,12 @@ struct FieldTemplate {
 
 // One passdb or userdb block, ready for use.
 struct Passdb {
-  std::string name;                  // for messages about the configuration
-  std::string driver;                // for lines about a request
-  uint32_t index = 0;                // in Configuration::passdbs or userdbs: what WorkerLookup carries
+  std::string name;    // for messages about the configuration
+  std::string driver;  // for lines about a request
+  uint32_t index = 0;  // in Configuration::passdbs or userdbs: what WorkerLookup carries
   bool verbose = false;
   DriverTraits traits;
-  std::unique_ptr<Database> local;   // answers at once
+  std::unique_ptr<Database> local;       // answers at once
   std::unique_ptr<AsyncDatabase> async;  // answers later; neither of them: look-ups run in an auth-worker
   std::vector<FieldTemplate> defaults, overrides;
   // A stored password with a slow hash that was seen lately, to spend the same time on users who do not exist
@@ -49,7 +49,7 @@ struct PassdbList {
 // service.X.executable: what serves a user of that protocol on this host (DECISIONS section 8).
 struct MailProgram {
   std::string service, protocol;  // "managesieve", "sieve"
-  std::vector<Template> words;  // the program and its arguments
+  std::vector<Template> words;    // the program and its arguments
 };
 
 struct AuthSettings {

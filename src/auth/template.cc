@@ -26,7 +26,8 @@ int take_number(std::string_view text, size_t& at, bool& pads) {
   if (negative) ++at;
   pads = at < text.size() && text[at] == '0' && !negative;
   int value = 0;
-  for (size_t digits = 0; at < text.size() && is_digit(text[at]) && digits < 4; ++at, ++digits) value = value * 10 + (text[at] - '0');
+  for (size_t digits = 0; at < text.size() && is_digit(text[at]) && digits < 4; ++at, ++digits)
+    value = value * 10 + (text[at] - '0');
   return negative ? -value : value;
 }
 
@@ -110,7 +111,8 @@ Status Template::compile_one(std::string_view text, size_t& at, std::vector<Part
   if (at == text.size()) return template_error(start, "'%' without a variable; write '%%' for a percent sign");
   status = take_variable(text, start, at, part, depth);
   if (!status) return status;
-  part.filters.insert(part.filters.end(), std::make_move_iterator(modifiers.begin()), std::make_move_iterator(modifiers.end()));
+  part.filters.insert(part.filters.end(), std::make_move_iterator(modifiers.begin()),
+                      std::make_move_iterator(modifiers.end()));
   return {};
 }
 

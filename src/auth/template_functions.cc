@@ -74,7 +74,8 @@ Status parse_if(const TemplateBody& body, Template::Part& part) {
   return add_filter(body.start, std::move(filter), part);
 }
 
-constexpr std::string_view kOptions[] = {"rounds", "salt", "truncate", "format"};  // as %hash has them, behind the method
+constexpr std::string_view kOptions[] = {"rounds", "salt", "truncate",
+                                         "format"};  // as %hash has them, behind the method
 constexpr std::string_view kFormats[] = {"hex", "hexuc", "base64", "base64url"};
 
 // KEY=VALUE, separated by commas. As in 2.3, a salt is the last that counts.
@@ -83,13 +84,15 @@ Status take_options(const TemplateBody& body, std::string_view options, Variable
     if (option.empty()) continue;
     const size_t equals = std::min(option.find('='), option.size());
     const auto* key = std::find(std::begin(kOptions), std::end(kOptions), option.substr(0, equals));
-    if (key == std::end(kOptions) || equals == option.size()) return template_error(body.start, "unknown option '" + printable(option) + "'");
+    if (key == std::end(kOptions) || equals == option.size())
+      return template_error(body.start, "unknown option '" + printable(option) + "'");
     const std::string_view value = option.substr(equals + 1);
     auto compiled = Template::compile_within(value, body.depth + 1);
     if (!compiled) return template_error(body.start, "in an option: " + compiled.error());
     if (*key == "format" && std::find(std::begin(kFormats), std::end(kFormats), value) == std::end(kFormats))
       return template_error(body.start, "unknown format '" + printable(value) + "'");
-    filter.arguments[static_cast<size_t>(key - std::begin(kOptions)) + 1] = std::make_shared<const Template>(std::move(*compiled));
+    filter.arguments[static_cast<size_t>(key - std::begin(kOptions)) + 1] =
+        std::make_shared<const Template>(std::move(*compiled));
     if (*key == "salt") return {};
   }
   return {};
@@ -100,8 +103,10 @@ Status parse_hash(const TemplateBody& body, std::string_view method, Template::P
   const size_t colon = view.find(':');
   if (colon == std::string_view::npos) return template_error(body.start, "':' and a name are missing");
   if (body.depth >= Template::kMaxDepth) return template_error(body.start, "too many functions within functions");
-  VariableFilter filter{find_filter("%hash"), {constant_argument(std::string(method)), nullptr, nullptr, nullptr, nullptr}};
-  Status status = take_options(body, view.substr(std::min(method.size() + 1, colon), colon - std::min(method.size() + 1, colon)), filter);
+  VariableFilter filter{find_filter("%hash"),
+                        {constant_argument(std::string(method)), nullptr, nullptr, nullptr, nullptr}};
+  Status status = take_options(
+      body, view.substr(std::min(method.size() + 1, colon), colon - std::min(method.size() + 1, colon)), filter);
   if (status) status = parse_body({body.text, body.begin + colon + 1, body.end, body.start, body.depth + 1}, part);
   return status ? add_filter(body.start, std::move(filter), part) : status;
 }

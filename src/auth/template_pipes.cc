@@ -8,11 +8,14 @@ namespace postern {
 
 namespace {
 
-bool is_name_char(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
+bool is_name_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
 
 class Parser {
  public:
-  Parser(const TemplateBody& body, Template::Part& part) : text_(body.text.substr(0, body.end)), at_(body.begin), body_(body), part_(part) {}
+  Parser(const TemplateBody& body, Template::Part& part)
+      : text_(body.text.substr(0, body.end)), at_(body.begin), body_(body), part_(part) {}
 
   Status run() {
     Status status = take_source();
@@ -22,7 +25,8 @@ class Parser {
       status = take_filter();
       if (status) status = take_arithmetic();
     }
-    if (status && at_ < text_.size()) return template_error(at_, "'|' is missing before '" + printable(text_.substr(at_, 20)) + "'");
+    if (status && at_ < text_.size())
+      return template_error(at_, "'|' is missing before '" + printable(text_.substr(at_, 20)) + "'");
     return status;
   }
 
@@ -40,7 +44,9 @@ class Parser {
     return text_.substr(from, at_ - from);
   }
 
-  Error unknown_variable() const { return template_error(body_.start, "unknown variable '%{" + printable(body_.view()) + "}'"); }
+  Error unknown_variable() const {
+    return template_error(body_.start, "unknown variable '%{" + printable(body_.view()) + "}'");
+  }
 
   Status take_source() {
     const size_t from = at_;
@@ -51,7 +57,8 @@ class Parser {
       const Status status = take_filter();
       if (!status) return status;
       const VariableFilter& filter = part_.filters.back();
-      const bool complete = filter.row->without_input && (filter.row->apply != filter_if || filter.arguments[0] != nullptr);
+      const bool complete =
+          filter.row->without_input && (filter.row->apply != filter_if || filter.arguments[0] != nullptr);
       return complete ? Status() : template_error(from, "filter '" + std::string(name) + "' needs an input here");
     }
     Status status = take_variable(name, part_);
@@ -76,8 +83,10 @@ class Parser {
     part.variable = find_variable(name);
     if (!part.variable || name.empty()) return unknown_variable();
     const std::string shown(name);
-    if (has_argument(*part.variable) && argument.empty()) return template_error(body_.start, "%{" + shown + ":NAME} needs a field name");
-    if (!has_argument(*part.variable) && colon) return template_error(body_.start, "variable '" + shown + "' takes no ':'");
+    if (has_argument(*part.variable) && argument.empty())
+      return template_error(body_.start, "%{" + shown + ":NAME} needs a field name");
+    if (!has_argument(*part.variable) && colon)
+      return template_error(body_.start, "variable '" + shown + "' takes no ':'");
     part.argument = argument;
     return {};
   }
@@ -115,7 +124,8 @@ class Parser {
       if (!status) return status;
     }
     // 2.4's `if` with an input has no left side of its own.
-    if (filter.row->apply == filter_if && filter.arguments.size() == 4) filter.arguments.insert(filter.arguments.begin(), nullptr);
+    if (filter.row->apply == filter_if && filter.arguments.size() == 4)
+      filter.arguments.insert(filter.arguments.begin(), nullptr);
     const bool lookup = filter.row->name == "lookup" && !filter.arguments.empty();
     const Status status = lookup ? resolve_lookup(where, filter) : Status();
     return status ? add_filter(where, std::move(filter), part_) : status;

@@ -44,7 +44,8 @@ Result<UsernameRules> UsernameRules::compile(const Settings& s) {
   for (size_t i = 0; i < s.translation.size(); i += 2)
     rules.translation_[static_cast<unsigned char>(s.translation[i])] = s.translation[i + 1];
   auto format = Template::compile(s.format);
-  if (!format) return Error("auth_username_format: " + format.error() + "; accepted: the %-variables of postern.conf(5)");
+  if (!format)
+    return Error("auth_username_format: " + format.error() + "; accepted: the %-variables of postern.conf(5)");
   if (format->uses(Variable::Password)) return Error("auth_username_format: a name must not be made of the password");
   rules.format_ = std::move(*format);
   rules.realm_ = s.default_realm;

@@ -41,12 +41,12 @@ class FilterCall {
 using ApplyFilter = void (*)(VariableValue& value, const FilterCall& call);
 
 struct FilterRow {
-  std::string_view name;        // 2.4's; those of 2.3 alone begin with '%'
-  ApplyFilter apply;            // null: known, but not there
+  std::string_view name;  // 2.4's; those of 2.3 alone begin with '%'
+  ApplyFilter apply;      // null: known, but not there
   // Names in their order: "#x" is a number, "!x" must not depend on variables, "x..." may come again and again.
   std::string_view parameters = {};
-  size_t needed = 0;            // so many parameters must be given
-  bool without_input = false;   // may stand first, and runs when the value is missing
+  size_t needed = 0;           // so many parameters must be given
+  bool without_input = false;  // may stand first, and runs when the value is missing
   DigestKind digest = DigestKind::Md5;
 };
 

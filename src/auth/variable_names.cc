@@ -13,9 +13,9 @@ namespace {
 
 struct VariableRow {
   Variable variable;
-  char letter;              // 0: none
-  std::string_view name;    // 2.3
-  std::string_view alias;   // 2.4, where it differs
+  char letter;             // 0: none
+  std::string_view name;   // 2.3
+  std::string_view alias;  // 2.4, where it differs
 };
 
 constexpr VariableRow kVariables[] = {

@@ -10,16 +10,50 @@
 namespace postern {
 
 enum class Variable : uint8_t {
-  User, Username, Domain, DomainFirst, DomainLast, Service, LocalIp, LocalPort, RemoteIp, RemotePort,
-  RealLocalIp, RealLocalPort, RealRemoteIp, RealRemotePort, Pid, Mechanism, Password, Secured, Cert, Session, SessionPid,
-  ClientId, LoginUser, LoginUsername, LoginDomain, MasterUser, OriginalUser, OriginalUsername, OriginalDomain,
-  AuthUser, AuthUsername, AuthDomain, LocalName, LoginAttempt, SslJa3Hash, SslClientCertFp, SslClientCertPubkeyFp,
-  Sender, Recipient,  // of the envelope, local deliveries only
+  User,
+  Username,
+  Domain,
+  DomainFirst,
+  DomainLast,
+  Service,
+  LocalIp,
+  LocalPort,
+  RemoteIp,
+  RemotePort,
+  RealLocalIp,
+  RealLocalPort,
+  RealRemoteIp,
+  RealRemotePort,
+  Pid,
+  Mechanism,
+  Password,
+  Secured,
+  Cert,
+  Session,
+  SessionPid,
+  ClientId,
+  LoginUser,
+  LoginUsername,
+  LoginDomain,
+  MasterUser,
+  OriginalUser,
+  OriginalUsername,
+  OriginalDomain,
+  AuthUser,
+  AuthUsername,
+  AuthDomain,
+  LocalName,
+  LoginAttempt,
+  SslJa3Hash,
+  SslClientCertFp,
+  SslClientCertPubkeyFp,
+  Sender,
+  Recipient,    // of the envelope, local deliveries only
   Home,         // of the userdb, local logins only
   PassdbField,  // %{passdb:NAME}; has an argument
   UserdbField,  // %{userdb:NAME}; likewise
   kCount,
-  Nothing       // what functions without an input begin with; it has no name and is never asked for
+  Nothing  // what functions without an input begin with; it has no name and is never asked for
 };
 
 // 2.3's long name ("user", "passdb"); how variables are named in WorkerLookup. Not for Nothing.

@@ -43,8 +43,7 @@ constexpr BlockingDriver kBlockingDrivers[] = {
 #else
     {"pam", not_built},
 #endif
-    {"passwd", open_passwd},
-    {"shadow", open_passwd},
+    {"passwd", open_passwd}, {"shadow", open_passwd},
 };
 
 Result<std::unique_ptr<Database>> open_blocking(const DatabaseSettings& settings, DbKind kind) {
@@ -92,7 +91,9 @@ Database* WorkerService::find(const WorkerLookup& lookup) {
 WorkerRow WorkerService::answer(const WorkerLookup& lookup) {
   ++answered_;
   Database* database = find(lookup);
-  DbRow row = database != nullptr ? database->lookup(SentVariables(lookup), lookup.verify && lookup.password ? &*lookup.password : nullptr) : DbRow::broken("no such database in this auth-worker");
+  DbRow row = database != nullptr ? database->lookup(SentVariables(lookup),
+                                                     lookup.verify && lookup.password ? &*lookup.password : nullptr)
+                                  : DbRow::broken("no such database in this auth-worker");
   WorkerRow out;
   out.id = lookup.id;
   out.result = row.result;

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "auth/db.h"
-#include "ipc/messages.h"
+#include "ipc/worker_messages.h"
 
 namespace postern {
 

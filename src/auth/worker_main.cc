@@ -22,7 +22,8 @@ class WorkerMain {
     Channel::Events events;
     events.packet = [this](std::string_view packet, std::span<Fd> fds) { on_packet(packet, fds); };
     events.lost = [this](std::string_view) { role_.loop().defer([this] { lost_auth(); }); };
-    auth_ = std::make_unique<Channel>(role_.loop(), std::move(descriptors[0]), Role::AuthWorker, Role::Auth, std::move(events));
+    auth_ = std::make_unique<Channel>(role_.loop(), std::move(descriptors[0]), Role::AuthWorker, Role::Auth,
+                                      std::move(events));
   }
   void on(const StopChild&) { role_.loop().stop(); }
   // Without a master no other auth will come.
@@ -62,9 +63,11 @@ int worker_main(int argc, char** argv) {
   RoleProcess role(Role::AuthWorker, argc, argv);
   role.enter_jail(kWorkerJail);
   auto databases = WorkerService::open_databases(role.boot().configuration);
-  if (role.is_trial()) return RoleProcess::conclude(databases ? std::vector<std::string>() : std::vector<std::string>{databases.error()});
+  if (role.is_trial())
+    return RoleProcess::conclude(databases ? std::vector<std::string>() : std::vector<std::string>{databases.error()});
   if (!databases) fatal(kExitConfig, databases.error());
-  WorkerMain worker(role, WorkerService(std::move(*databases), static_cast<uint64_t>(role.boot().service.service_count)));
+  WorkerMain worker(role,
+                    WorkerService(std::move(*databases), static_cast<uint64_t>(role.boot().service.service_count)));
   role.open_control(
       [&](std::string_view packet, std::span<Fd> fds) {
         const Status status = dispatch(packet, fds, Role::Master, Role::AuthWorker, worker);
@@ -72,7 +75,8 @@ int worker_main(int argc, char** argv) {
       },
       [&] { worker.orphaned(); });
   const int status = role.run(1);
-  // To the master the end of our socket is a reason to end us, which is what we are doing: libraries clean up after main().
+  // To the master the end of our socket is a reason to end us, which is what we are doing: libraries clean up after
+  // main().
   ::signal(SIGTERM, SIG_IGN);
   return status;
 }

@@ -75,7 +75,8 @@ void WorkerPool::verify(WorkerVerify what, VerifyDone done) {
 void WorkerPool::submit(std::unique_ptr<Job> job) {
   job->since = loop_.now();
   if (queue_.size() >= limits_.queued) {
-    loop_.defer([job = std::shared_ptr<Job>(std::move(job))] { fail(*job, "too many requests wait for auth-workers"); });
+    loop_.defer(
+        [job = std::shared_ptr<Job>(std::move(job))] { fail(*job, "too many requests wait for auth-workers"); });
     return;
   }
   queue_.push_back(std::move(job));
@@ -106,7 +107,8 @@ void WorkerPool::assign() {
   if (queue_.empty()) return;
   ask_for_workers();
   if (!queue_timer_.running())
-    queue_timer_.start(loop_, kQueueTick, [](void* self) { static_cast<WorkerPool*>(self)->check_queue(); }, this);
+    queue_timer_.start(
+        loop_, kQueueTick, [](void* self) { static_cast<WorkerPool*>(self)->check_queue(); }, this);
 }
 
 void WorkerPool::ask_for_workers() {
@@ -124,8 +126,8 @@ void WorkerPool::give(Worker& worker, std::unique_ptr<Job> job) {
   worker.job = std::move(job);
   std::visit([&](const auto& message) { worker.channel->send(message); }, worker.job->what);
   worker.overdue.start(
-      loop_, limits_.patience, [](void* w) { static_cast<Worker*>(w)->pool.lost(*static_cast<Worker*>(w), "no answer in time"); },
-      &worker);
+      loop_, limits_.patience,
+      [](void* w) { static_cast<Worker*>(w)->pool.lost(*static_cast<Worker*>(w), "no answer in time"); }, &worker);
 }
 
 void WorkerPool::add_worker(Fd socket, uint32_t pid) {
@@ -161,7 +163,8 @@ void WorkerPool::lost(Worker& worker, std::string_view why) {
   worker.overdue.stop();
   std::erase(idle_, &worker);
   auto job = std::move(worker.job);
-  if (job != nullptr) log_error(fmt::format("auth-worker({}): lost while it had a request: {}", worker.pid, printable(why)));
+  if (job != nullptr)
+    log_error(fmt::format("auth-worker({}): lost while it had a request: {}", worker.pid, printable(why)));
   loop_.defer([this, alive = alive_, w = &worker] {
     if (*alive) workers_.remove_if([w](const auto& have) { return have.get() == w; });
   });
@@ -187,8 +190,10 @@ void WorkerPool::check_queue() {
 void WorkerPool::warn_slow(Milliseconds waited) {
   if (waited < limits_.warn_after || (warned_at_ != Instant{} && loop_.now() - warned_at_ < kWarnEvery)) return;
   warned_at_ = loop_.now();
-  log_warning(fmt::format("auth-workers: a request waited {} s; {} at work, {} waiting: consider a larger process_limit of service auth-worker",
-                          waited.count() / 1000, workers_.size() - idle_.size(), queue_.size()));
+  log_warning(
+      fmt::format("auth-workers: a request waited {} s; {} at work, {} waiting: consider a larger process_limit of "
+                  "service auth-worker",
+                  waited.count() / 1000, workers_.size() - idle_.size(), queue_.size()));
 }
 
 }  // namespace postern

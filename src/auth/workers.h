@@ -22,9 +22,9 @@ class WorkerPool {
 
   struct Limits {
     uint32_t workers = 30;
-    size_t queued = 10000;                 // jobs beyond it fail at once
-    Milliseconds patience{60000};          // in the queue, and again at work
-    Milliseconds warn_after{3000};         // in the queue
+    size_t queued = 10000;          // jobs beyond it fail at once
+    Milliseconds patience{60000};   // in the queue, and again at work
+    Milliseconds warn_after{3000};  // in the queue
   };
   // `need_worker(jobs waiting)` asks the master for one more.
   WorkerPool(Loop& loop, Limits limits, std::function<void(uint32_t)> need_worker);
@@ -63,7 +63,7 @@ class WorkerPool {
   std::vector<Worker*> idle_;
   std::deque<std::unique_ptr<Job>> queue_;
   uint64_t next_id_ = 0;
-  uint32_t asked_for_ = 0;   // workers that the master was asked for and that did not come yet
+  uint32_t asked_for_ = 0;  // workers that the master was asked for and that did not come yet
   Instant asked_at_{};
   Instant warned_at_{};
   Timer queue_timer_;

@@ -29,8 +29,8 @@ enum Exit : int {
 
 }  // namespace postern
 
-#define POSTERN_CHECK(condition, text) \
-  do {                                 \
+#define POSTERN_CHECK(condition, text)                            \
+  do {                                                            \
     if (!(condition)) ::postern::panic(__FILE__, __LINE__, text); \
   } while (0)
 

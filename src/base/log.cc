@@ -33,8 +33,11 @@ struct FormatWord {
   std::string_view name;
   std::string_view LogEvent::*part;  // null: a percent sign
 };
-constexpr FormatWord kFormatWords[] = {
-    {"%$", &LogEvent::message}, {"%{message}", &LogEvent::message}, {"%s", &LogEvent::elements}, {"%{elements}", &LogEvent::elements}, {"%%", nullptr}};
+constexpr FormatWord kFormatWords[] = {{"%$", &LogEvent::message},
+                                       {"%{message}", &LogEvent::message},
+                                       {"%s", &LogEvent::elements},
+                                       {"%{elements}", &LogEvent::elements},
+                                       {"%%", nullptr}};
 
 const FormatWord* format_word(std::string_view text) {
   for (const FormatWord& w : kFormatWords)
@@ -62,7 +65,8 @@ std::string log_format_problem(std::string_view format) {
   bool has_message = false;
   for (std::string_view rest = format; !rest.empty();) {
     const FormatWord* word = format_word(rest);
-    if (word == nullptr && rest[0] == '%') return std::string("has an unknown variable ").append(printable(rest.substr(0, 2))).append(kAccepted);
+    if (word == nullptr && rest[0] == '%')
+      return std::string("has an unknown variable ").append(printable(rest.substr(0, 2))).append(kAccepted);
     has_message |= word != nullptr && word->part == &LogEvent::message;
     rest.remove_prefix(word == nullptr ? 1 : word->name.size());
   }

@@ -27,8 +27,8 @@ struct LogEvent {
   std::string_view format = kLogLineFormat;  // login_log_format: how message and elements make the text line
 };
 
-// The line of an event (LOG-1): `format` with %$ and %s (2.4: %{message} and %{elements}) filled in and %% for a percent
-// sign. Without elements the line is the message alone.
+// The line of an event (LOG-1): `format` with %$ and %s (2.4: %{message} and %{elements}) filled in and %% for a
+// percent sign. Without elements the line is the message alone.
 std::string line_of(const LogEvent& event);
 // What is wrong with such a format; empty when nothing is.
 std::string log_format_problem(std::string_view format);

@@ -1,4 +1,5 @@
-// Several short texts in one block of memory, for what is kept of every idle session: one pointer here, and no slack there.
+// Several short texts in one block of memory, for what is kept of every idle session: one pointer here, and no slack
+// there.
 #ifndef POSTERN_BASE_PACKED_TEXTS_H
 #define POSTERN_BASE_PACKED_TEXTS_H
 
@@ -17,7 +18,8 @@ class PackedTexts {
   void assign(const std::array<std::string_view, N>& texts) {
     std::array<uint16_t, N> sizes;
     size_t total = sizeof sizes;
-    for (size_t i = 0; i < N; ++i) total += sizes[i] = static_cast<uint16_t>(texts[i].size() < UINT16_MAX ? texts[i].size() : UINT16_MAX);
+    for (size_t i = 0; i < N; ++i)
+      total += sizes[i] = static_cast<uint16_t>(texts[i].size() < UINT16_MAX ? texts[i].size() : UINT16_MAX);
     auto block = std::make_unique<char[]>(total);
     char* at = block.get();
     at = put(at, sizes.data(), sizeof sizes);

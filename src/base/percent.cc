@@ -8,7 +8,8 @@ constexpr std::string_view kHex = "0123456789ABCDEF";
 
 bool is_unreserved(char c) {
   constexpr std::string_view kPlain = "-._~";
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || kPlain.find(c) != std::string_view::npos;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         kPlain.find(c) != std::string_view::npos;
 }
 
 bool is_plain_in_header(char c) { return static_cast<unsigned char>(c) > ' ' && c != '%'; }

@@ -8,7 +8,8 @@
 
 namespace postern {
 
-// Bytes as they stand in a URL's path or query: all but letters, digits, "-", ".", "_" and "~" as %XX (RFC 3986 section 2.3).
+// Bytes as they stand in a URL's path or query: all but letters, digits, "-", ".", "_" and "~" as %XX (RFC 3986
+// section 2.3).
 std::string url_escape(std::string_view text);
 // Blanks, "%" and control characters as %XX: what nginx makes of names and passwords in the headers of auth_http.
 std::string header_escape(std::string_view text);

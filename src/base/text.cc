@@ -150,11 +150,31 @@ std::string tab_escape(std::string_view text) {
   out.reserve(text.size());
   for (char c : text) {
     switch (c) {
-      case '\x01': out += "\x01" "1"; break;
-      case '\t': out += "\x01" "t"; break;
-      case '\n': out += "\x01" "n"; break;
-      case '\r': out += "\x01" "r"; break;
-      case '\0': out += "\x01" "0"; break;
+      case '\x01':
+        out +=
+            "\x01"
+            "1";
+        break;
+      case '\t':
+        out +=
+            "\x01"
+            "t";
+        break;
+      case '\n':
+        out +=
+            "\x01"
+            "n";
+        break;
+      case '\r':
+        out +=
+            "\x01"
+            "r";
+        break;
+      case '\0':
+        out +=
+            "\x01"
+            "0";
+        break;
       default: out += c;
     }
   }

@@ -23,10 +23,14 @@
 namespace postern {
 
 template <class T>
-concept HasFields = requires(T& t) { t.fields(); };
+concept HasFields = requires(T& t) {
+  t.fields();
+};
 // Enumerations end with kCount: a number beyond is no value of theirs.
 template <class T>
-concept CountedEnum = std::is_enum_v<T> && requires { T::kCount; };
+concept CountedEnum = std::is_enum_v<T> && requires {
+  T::kCount;
+};
 
 // Appends fields to a byte string.
 class Writer {
@@ -34,7 +38,7 @@ class Writer {
   explicit Writer(std::string& out) : out_(out) {}
 
   template <class T>
-    requires std::is_arithmetic_v<T> || std::is_enum_v<T>
+  requires std::is_arithmetic_v<T> || std::is_enum_v<T>
   void put(const T& v) {
     char raw[sizeof v];
     memcpy(raw, &v, sizeof v);
@@ -104,7 +108,7 @@ class Reader {
   bool at_end() const { return in_.empty(); }
 
   template <class T>
-    requires std::is_arithmetic_v<T> || std::is_enum_v<T>
+  requires std::is_arithmetic_v<T> || std::is_enum_v<T>
   void get(T& v) {
     if constexpr (std::is_same_v<T, bool>) {
       uint8_t raw = 0;

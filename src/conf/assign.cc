@@ -53,12 +53,12 @@ void assign(Node& root, const std::string& assignment, Problems& problems) {
   Node* place = &root;
   for (std::string_view word : words) {
     place = stepped(*place, word, origin);
-    if (!place)
-      return problems.plain_error("-o: " + printable(assignment) + ": there is no place of that name");
+    if (!place) return problems.plain_error("-o: " + printable(assignment) + ": there is no place of that name");
   }
   const std::string value = assignment.substr(equals + 1);
   for (const LostInteger& lost : scan_text(value).lost)
-    problems.plain_error("-o: " + std::string(trim(path)) + " = " + lost.literal + ": is too large for an integer without L");
+    problems.plain_error("-o: " + std::string(trim(path)) + " = " + lost.literal +
+                         ": is too large for an integer without L");
   put(*place, value_node(value, origin));
 }
 

@@ -29,7 +29,8 @@ const BlockKey<Service> kService[] = {
     {row("service_count", Number, "0", range(0, INT32_MAX).or_unlimited(),
          "Clients a process serves before it is replaced; 1: a process for each connection; 0: any number."),
      &Service::service_count},
-    {row("idle_kill", Time, "1 min", range(0, 365 * kDay).or_unlimited(), "Life of a process without clients; 0: for ever."),
+    {row("idle_kill", Time, "1 min", range(0, 365 * kDay).or_unlimited(),
+         "Life of a process without clients; 0: for ever."),
      &Service::idle_kill},
     {row("vsz_limit", Size, "0", range(0, kMaxSize).or_unlimited(), "Address space of a process; 0: not limited."),
      &Service::vsz_limit},
@@ -56,12 +57,16 @@ constexpr std::string_view kUserdbDrivers = "static passwd-file passwd sql ldap 
 
 constexpr Row name_row = row("name", Text, "", any, "Name in log lines; empty: its number.");
 constexpr Row args_row = row("args", Text, "", any, "Arguments of the driver, in Dovecot's form.");
-constexpr Row success_row = row("result_success", Choice, "return-ok", words(kResults), "What follows when it knows the user and the password is right.");
-constexpr Row failure_row = row("result_failure", Choice, "continue", words(kResults), "What follows when it does not.");
-constexpr Row internal_row = row("result_internalfail", Choice, "continue", words(kResults), "What follows when it could not be asked.");
+constexpr Row success_row = row("result_success", Choice, "return-ok", words(kResults),
+                                "What follows when it knows the user and the password is right.");
+constexpr Row failure_row =
+    row("result_failure", Choice, "continue", words(kResults), "What follows when it does not.");
+constexpr Row internal_row =
+    row("result_internalfail", Choice, "continue", words(kResults), "What follows when it could not be asked.");
 constexpr Row default_row = row("default_fields", Pairs, "", any, "Fields for answers that have none of that name.");
 constexpr Row override_row = row("override_fields", Pairs, "", any, "Fields that replace those of an answer.");
-constexpr Row verbose_row = row("auth_verbose", Choice, "default", words("default yes no"), "Log failures of this block; default: as the global setting.");
+constexpr Row verbose_row = row("auth_verbose", Choice, "default", words("default yes no"),
+                                "Log failures of this block; default: as the global setting.");
 
 const BlockKey<Database> kPassdb[] = {
     {name_row, &Database::name},
@@ -69,12 +74,15 @@ const BlockKey<Database> kPassdb[] = {
     {args_row, &Database::args},
     {row("master", Flag, "no", any, "Holds master users."), &Database::master},
     {row("deny", Flag, "no", any, "Users found here are refused."), &Database::deny},
-    {row("skip", Choice, "never", words("never authenticated unauthenticated"), "When the block is passed over."), &Database::skip},
+    {row("skip", Choice, "never", words("never authenticated unauthenticated"), "When the block is passed over."),
+     &Database::skip},
     {success_row, &Database::result_success},
     {failure_row, &Database::result_failure},
     {internal_row, &Database::result_internalfail},
-    {row("mechanisms", List, "", any, "Only for these mechanisms; none stands for a look-up without one."), &Database::mechanisms},
-    {row("username_filter", List, "", any, "Only for user names that match a pattern; !pattern excludes."), &Database::username_filter},
+    {row("mechanisms", List, "", any, "Only for these mechanisms; none stands for a look-up without one."),
+     &Database::mechanisms},
+    {row("username_filter", List, "", any, "Only for user names that match a pattern; !pattern excludes."),
+     &Database::username_filter},
     {default_row, &Database::default_fields},
     {override_row, &Database::override_fields},
     {verbose_row, &Database::auth_verbose},

@@ -63,10 +63,8 @@ void read_service(const Node& node, const ServiceRow& row, const Settings& setti
   service.where = node.where;
   std::vector<const Node*> unknown;
   for (const Node* other : read_keys(node, service_keys(), service, problems)) {
-    if (other->name == "inet_listener" || other->name == "unix_listener")
-      read_listeners(*other, service, problems);
-    else
-      unknown.push_back(other);
+    if (other->name == "inet_listener" || other->name == "unix_listener") read_listeners(*other, service, problems);
+    else unknown.push_back(other);
   }
   unknown_keys(unknown, service_keys(), {"inet_listener", "unix_listener"}, problems);
   settle_service(row, settings, node.child("vsz_limit") != nullptr, service);
@@ -84,7 +82,8 @@ std::vector<ServiceSettings> read_services(const Node* node, const Settings& set
       unknown_name(child, known, problems);
       continue;
     }
-    if (expect_group(child, problems)) read_service(child, *row, settings, services[row - service_rows().data()], problems);
+    if (expect_group(child, problems))
+      read_service(child, *row, settings, services[row - service_rows().data()], problems);
   }
   return services;
 }
@@ -101,10 +100,8 @@ Settings read_globals(const Node& root, std::map<Key, std::string>& places, Prob
   for (const Node& child : root.children) {
     if (is_block(child.name)) continue;
     const Key key = find_setting(child.name);
-    if (key == Key::kCount)
-      unknown_name(child, known_names(), problems);
-    else
-      read_setting(child, key, values, problems);
+    if (key == Key::kCount) unknown_name(child, known_names(), problems);
+    else read_setting(child, key, values, problems);
     places[key] = child.where;
   }
   for (auto& [key, value] : values) settings.set(static_cast<Key>(key), std::move(value));
@@ -153,24 +150,25 @@ std::vector<const Node*> group_elements(const Node& node, Problems& problems) {
   return elements;
 }
 
-void read_setting(const Node& node, Key key, std::vector<std::pair<uint16_t, SettingValue>>& values, Problems& problems) {
+void read_setting(const Node& node, Key key, std::vector<std::pair<uint16_t, SettingValue>>& values,
+                  Problems& problems) {
   Result<SettingValue> value = parse_value(row_of(key), node);
   if (const std::string wrong = value ? syntax_problem(key, *value) : ""; !wrong.empty()) value = Error(wrong);
-  if (value)
-    values.emplace_back(static_cast<uint16_t>(key), std::move(*value));
-  else
-    problems.error(node, value.error());
+  if (value) values.emplace_back(static_cast<uint16_t>(key), std::move(*value));
+  else problems.error(node, value.error());
 }
 
 void settle_service(const ServiceRow& row, const Settings& settings, bool vsz_given, ServiceSettings& service) {
   const bool counts_clients = row.client_limit == 0 && serves_clients(row.kind);
   if (service.process_limit == 0) service.process_limit = settings.number(Key::default_process_limit);
   if (service.client_limit == 0) service.client_limit = settings.number(Key::default_client_limit);
-  if (counts_clients && service.service_count > 0) service.client_limit = std::min(service.client_limit, service.service_count);
+  if (counts_clients && service.service_count > 0)
+    service.client_limit = std::min(service.client_limit, service.service_count);
   const bool limited = row.name == "auth-worker" || (serves_clients(row.kind) && service.service_count == 1);
   if (!vsz_given) service.vsz_limit = limited ? settings.number(Key::default_vsz_limit) : 0;
   const auto& words = settings.list(Key::protocols);
-  const bool wanted = service.protocol.empty() || std::find(words.begin(), words.end(), service.protocol) != words.end();
+  const bool wanted =
+      service.protocol.empty() || std::find(words.begin(), words.end(), service.protocol) != words.end();
   service.enabled = wanted && row.runs;
 }
 

@@ -35,7 +35,8 @@ bool expect_group(const Node& node, Problems& problems);
 // The elements of a list of groups; a lone group is a list of one.
 std::vector<const Node*> group_elements(const Node& node, Problems& problems);
 // A global setting of a filter block or of the file into `values`.
-void read_setting(const Node& node, Key key, std::vector<std::pair<uint16_t, SettingValue>>& values, Problems& problems);
+void read_setting(const Node& node, Key key, std::vector<std::pair<uint16_t, SettingValue>>& values,
+                  Problems& problems);
 // `passdb` or `userdb`.
 std::vector<DatabaseSettings> read_databases(const Node& node, std::span<const BlockKey<DatabaseSettings>> keys,
                                              Problems& problems);
@@ -57,10 +58,8 @@ std::vector<const Node*> read_keys(const Node& group, std::span<const BlockKey<B
       continue;
     }
     const Result<SettingValue> value = parse_value(key->row, child);
-    if (value)
-      put_value(block, *key, *value);
-    else
-      problems.error(child, value.error());
+    if (value) put_value(block, *key, *value);
+    else problems.error(child, value.error());
   }
   return others;
 }

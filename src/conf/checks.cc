@@ -92,7 +92,8 @@ class Checker {
     for (const std::string& address : l.address.empty() ? c_.settings.list(Key::listen) : l.address) {
       const auto ip = IpAddress::parse(address);
       const std::string canonical = ip ? ip->text() : address == "*" ? "0.0.0.0" : to_lower(address);
-      take({"service", s.name, "inet_listener", l.name}, fmt::format("{} port {}", canonical, l.port), s.name + "." + l.name, taken);
+      take({"service", s.name, "inet_listener", l.name}, fmt::format("{} port {}", canonical, l.port),
+           s.name + "." + l.name, taken);
     }
   }
 
@@ -100,7 +101,8 @@ class Checker {
     return path.starts_with('/') ? path : c_.settings.text(Key::base_dir) + "/" + path;
   }
 
-  void take(const Path& path, const std::string& what, const std::string& owner, std::map<std::string, std::string>& taken) {
+  void take(const Path& path, const std::string& what, const std::string& owner,
+            std::map<std::string, std::string>& taken) {
     const auto [at, fresh] = taken.emplace(what, owner);
     if (!fresh) fail(path, fmt::format("{} is already a listener of {}", what, at->second));
   }
@@ -130,7 +132,8 @@ class Checker {
       warn({"auth_cache_size"}, fmt::format("{} bytes is very small; did you mean \"{} K\"?", size, size));
     const ServiceSettings* auth = c_.service("auth");
     if (size > 0 && auth && auth->vsz_limit > 0 && auth->vsz_limit < 2 * size)
-      warn({"service", "auth", "vsz_limit"}, fmt::format("{} bytes leave no room for auth_cache_size", auth->vsz_limit));
+      warn({"service", "auth", "vsz_limit"},
+           fmt::format("{} bytes leave no room for auth_cache_size", auth->vsz_limit));
   }
 
   void translation() {
@@ -144,8 +147,8 @@ class Checker {
     const Key there = has_cert ? cert : key, missing = has_cert ? key : cert;
     bool complete = false;
     const Node& node = nearest_node({row_of(there).name}, complete);
-    problems_.plain_error(fmt::format("{}: {}: is of no use without {}", complete ? node.where : where, row_of(there).name,
-                                      row_of(missing).name));
+    problems_.plain_error(fmt::format("{}: {}: is of no use without {}", complete ? node.where : where,
+                                      row_of(there).name, row_of(missing).name));
   }
 
   // A block that changes one of a pair and not the other would pair a certificate with a foreign key.
@@ -158,24 +161,30 @@ class Checker {
   }
 
   bool set_somewhere(Key key) const {
-    return !c_.settings.text(key).empty() || std::any_of(c_.overrides.begin(), c_.overrides.end(), [key](const SettingsOverride& o) { return has(o, key); });
+    return !c_.settings.text(key).empty() || std::any_of(c_.overrides.begin(), c_.overrides.end(),
+                                                         [key](const SettingsOverride& o) { return has(o, key); });
   }
 
   // Without authorities no certificate is valid, and unless clients are asked they show none.
   void client_certificates() {
-    bool asked = std::any_of(c_.overrides.begin(), c_.overrides.end(), [](const SettingsOverride& o) { return has(o, Key::ssl_verify_client_cert); });
-    for (const Key key : {Key::ssl_verify_client_cert, Key::auth_ssl_require_client_cert, Key::auth_ssl_username_from_cert}) {
+    bool asked = std::any_of(c_.overrides.begin(), c_.overrides.end(),
+                             [](const SettingsOverride& o) { return has(o, Key::ssl_verify_client_cert); });
+    for (const Key key :
+         {Key::ssl_verify_client_cert, Key::auth_ssl_require_client_cert, Key::auth_ssl_username_from_cert}) {
       if (!c_.settings.flag(key)) continue;
       asked = true;
-      if (!set_somewhere(Key::ssl_ca)) fail({row_of(key).name}, "needs ssl_ca: the authorities that clients' certificates are of");
+      if (!set_somewhere(Key::ssl_ca))
+        fail({row_of(key).name}, "needs ssl_ca: the authorities that clients' certificates are of");
     }
     const auto& mechanisms = c_.settings.list(Key::auth_mechanisms);
     if (!asked && std::find(mechanisms.begin(), mechanisms.end(), "external") != mechanisms.end())
-      warn({"auth_mechanisms"}, "offers external to nobody: clients are not asked for a certificate (ssl_verify_client_cert)");
+      warn({"auth_mechanisms"},
+           "offers external to nobody: clients are not asked for a certificate (ssl_verify_client_cert)");
   }
 
   static bool has(const SettingsOverride& o, Key key) {
-    return std::any_of(o.values.begin(), o.values.end(), [key](const auto& v) { return v.first == static_cast<uint16_t>(key); });
+    return std::any_of(o.values.begin(), o.values.end(),
+                       [key](const auto& v) { return v.first == static_cast<uint16_t>(key); });
   }
 
   bool trusts_some_proxy() const {
@@ -193,12 +202,14 @@ class Checker {
       if (row.kind == ServiceKind::Mail && !row.runs && !s.executable.empty())
         warn({"service", s.name, "executable"}, "is not started by this version: there are no local logins");
       if (s.enabled && !serves_clients(row.kind) && has_socket(s))
-        warn({"service", s.name, "unix_listener"}, "has no effect: only login services listen at sockets in the file system");
+        warn({"service", s.name, "unix_listener"},
+             "has no effect: only login services listen at sockets in the file system");
     }
   }
 
   static bool has_socket(const ServiceSettings& s) {
-    return std::any_of(s.unix_listeners.begin(), s.unix_listeners.end(), [](const UnixListener& l) { return l.mode != 0; });
+    return std::any_of(s.unix_listeners.begin(), s.unix_listeners.end(),
+                       [](const UnixListener& l) { return l.mode != 0; });
   }
 
   void haproxy() {
@@ -206,7 +217,8 @@ class Checker {
     for (const ServiceSettings& s : c_.services)
       for (const InetListener& l : s.inet_listeners)
         if (s.enabled && l.haproxy && l.port != 0)
-          warn({"service", s.name, "inet_listener", l.name}, "takes nobody's PROXY header: haproxy_trusted_networks is empty");
+          warn({"service", s.name, "inet_listener", l.name},
+               "takes nobody's PROXY header: haproxy_trusted_networks is empty");
   }
 
   const Configuration& c_;

@@ -12,10 +12,10 @@ using Database = DatabaseSettings;
 
 struct DriverRow {
   std::string_view name;
-  std::string_view prefix;    // of its own keys
+  std::string_view prefix;  // of its own keys
   bool args_is_file;
-  std::string_view keys;      // without prefix; empty: whatever has the prefix
-  bool has_fields;            // fields in `fields` or in `args`
+  std::string_view keys;  // without prefix; empty: whatever has the prefix
+  bool has_fields;        // fields in `fields` or in `args`
 };
 
 constexpr DriverRow kDrivers[] = {
@@ -25,19 +25,25 @@ constexpr DriverRow kDrivers[] = {
     {"shadow", "", false, "", false},
     {"prefetch", "", false, "", false},
     {"pam", "", false, "", false},
-    {"sql", "sql_", true, "driver connect password_query user_query iterate_query update_query default_pass_scheme", false},
+    {"sql", "sql_", true, "driver connect password_query user_query iterate_query update_query default_pass_scheme",
+     false},
     {"ldap", "ldap_", true,
-     "uris hosts dn dnpass tls tls_ca_cert_file tls_ca_cert_dir tls_cert_file tls_key_file tls_cipher_suite tls_require_cert base scope deref "
-     "pass_attrs pass_filter user_attrs user_filter iterate_attrs iterate_filter auth_bind auth_bind_userdn default_pass_scheme ldap_version "
+     "uris hosts dn dnpass tls tls_ca_cert_file tls_ca_cert_dir tls_cert_file tls_key_file tls_cipher_suite "
+     "tls_require_cert base scope deref "
+     "pass_attrs pass_filter user_attrs user_filter iterate_attrs iterate_filter auth_bind auth_bind_userdn "
+     "default_pass_scheme ldap_version "
      "timeout debug_level blocking ldaprc_path sasl_bind sasl_mech sasl_realm sasl_authz_id",
      false},
     {"redis", "redis_", false, "uri key format default_pass_scheme connect_timeout timeout max_requests", false},
     {"http", "http_", false, "url header timeout max_requests ca_file cert_file key_file pass_client_cert", false},
     {"oauth2", "oauth2_", true,
-     "tokeninfo_url introspection_url introspection_mode force_introspection grant_url use_grant_password client_id client_secret scope "
+     "tokeninfo_url introspection_url introspection_mode force_introspection grant_url use_grant_password client_id "
+     "client_secret scope "
      "issuers username_attribute username_format username_validation_format active_attribute active_value pass_attrs "
-     "openid_configuration_url local_validation_key_dict key_dir jwks_file timeout_msecs max_idle_time_msecs max_parallel_connections "
-     "max_pipelined_requests tls_ca_cert_file tls_ca_cert_dir tls_cert_file tls_key_file tls_cipher_suite tls_allow_invalid_cert "
+     "openid_configuration_url local_validation_key_dict key_dir jwks_file timeout_msecs max_idle_time_msecs "
+     "max_parallel_connections "
+     "max_pipelined_requests tls_ca_cert_file tls_ca_cert_dir tls_cert_file tls_key_file tls_cipher_suite "
+     "tls_allow_invalid_cert "
      "send_auth_headers rawlog_dir blocking debug",
      false},
 };
@@ -108,12 +114,9 @@ class DatabaseReader {
     if (!expect_group(node, problems_)) return;
     for (const Node& child : node.children) {
       const auto text = scalar_text(child);
-      if (!text)
-        problems_.error(child, "is neither a string, a number nor true");
-      else if (child.kind == Node::Kind::Flag && child.flag)
-        database.driver_fields.emplace_back(child.name, "");
-      else if (child.kind != Node::Kind::Flag)
-        database.driver_fields.emplace_back(child.name, *text);
+      if (!text) problems_.error(child, "is neither a string, a number nor true");
+      else if (child.kind == Node::Kind::Flag && child.flag) database.driver_fields.emplace_back(child.name, "");
+      else if (child.kind != Node::Kind::Flag) database.driver_fields.emplace_back(child.name, *text);
     }
   }
 
@@ -126,7 +129,8 @@ class DatabaseReader {
     }
     if (!driver.args_is_file || !args) return;
     if (!database.driver_settings.empty())
-      return problems_.error(*args, fmt::format("stands beside keys with {}; accepted: the file, or such keys", driver.prefix));
+      return problems_.error(
+          *args, fmt::format("stands beside keys with {}; accepted: the file, or such keys", driver.prefix));
     file(*args, driver, database);
   }
 
@@ -136,7 +140,8 @@ class DatabaseReader {
     const DovecotFile content = parse_dovecot_file(*text);
     for (const std::string& error : content.errors) problems_.plain_error(fmt::format("{}:{}", database.args, error));
     for (const auto& [key, value] : content.values) {
-      if (!knows(driver, key)) problems_.warning(args, fmt::format("{} in {} is not used", printable(key), database.args));
+      if (!knows(driver, key))
+        problems_.warning(args, fmt::format("{} in {} is not used", printable(key), database.args));
       database.driver_settings[fmt::format("{}{}", driver.prefix, key)] = value;
     }
   }

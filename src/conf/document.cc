@@ -63,7 +63,8 @@ std::string sample_service(const ServiceRow& row) {
   const ServiceSettings service = stock_service(row, Settings());
   std::string out = fmt::format("#  {}: {{  # {}\n", row.name, row.doc);
   for (const auto& key : service_keys())
-    if (key.row.name != "vsz_limit") out += fmt::format("#    {} = {};\n", key.row.name, value_text(key.row, get_value(service, key)));
+    if (key.row.name != "vsz_limit")
+      out += fmt::format("#    {} = {};\n", key.row.name, value_text(key.row, get_value(service, key)));
   if (!service.inet_listeners.empty()) out += "#    inet_listener: {\n";
   for (const InetListener& l : service.inet_listeners)
     out += fmt::format("#      {}: {{ port = {}; ssl = {}; }};\n", l.name, l.port, l.ssl);
@@ -114,7 +115,9 @@ std::string listeners_text(const ServiceRow& row) {
   std::string out;
   for (const ServiceListener& l : row.listeners)
     if (l.port) out += fmt::format("{}{} {}{}", out.empty() ? "" : ", ", l.name, l.port, l.ssl ? " with TLS" : "");
-  if (!row.unix_listener.empty()) out += fmt::format("{}the socket {} with mode {:04o}", out.empty() ? "" : ", ", row.unix_listener, kStockSocketMode);
+  if (!row.unix_listener.empty())
+    out +=
+        fmt::format("{}the socket {} with mode {:04o}", out.empty() ? "" : ", ", row.unix_listener, kStockSocketMode);
   return out;
 }
 
@@ -168,7 +171,8 @@ std::string render_sample() {
 std::string render_man_settings() {
   std::string out;
   for (const Row& row : setting_rows()) {
-    if (!row.section.empty()) out += fmt::format("{}.Ss {}\n.Bl -tag -width Ds\n", out.empty() ? "" : ".El\n", row.section);
+    if (!row.section.empty())
+      out += fmt::format("{}.Ss {}\n.Bl -tag -width Ds\n", out.empty() ? "" : ".El\n", row.section);
     out += mdoc_row(row, true);
   }
   return out + ".El\n";

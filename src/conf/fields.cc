@@ -8,10 +8,8 @@ FieldList parse_fields(std::string_view text) {
   FieldList fields;
   for (std::string_view word : split_words(text, " \t\r\n")) {
     const size_t equals = word.find('=');
-    if (equals == std::string_view::npos)
-      fields.emplace_back(word, "");
-    else if (equals > 0)
-      fields.emplace_back(word.substr(0, equals), word.substr(equals + 1));
+    if (equals == std::string_view::npos) fields.emplace_back(word, "");
+    else if (equals > 0) fields.emplace_back(word.substr(0, equals), word.substr(equals + 1));
   }
   return fields;
 }

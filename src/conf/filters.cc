@@ -36,7 +36,8 @@ class FilterReader {
   void names(const Node& node, const Draft& outer);
   void remotes(const Node& node, const Draft& outer);
 
-  void networks(const Node& node, const Draft& outer, std::string_view key, std::vector<Network> SettingsOverride::*where);
+  void networks(const Node& node, const Draft& outer, std::string_view key,
+                std::vector<Network> SettingsOverride::*where);
   void finish(const Node& group, std::string_view key, Draft draft);
   void value(const Node& child, Draft& draft);
   Result<SettingValue> condition(const Node& group, std::string_view key, RowType type);
@@ -95,10 +96,8 @@ Result<SettingValue> FilterReader::condition(const Node& group, std::string_view
     return Error("");
   }
   Result<SettingValue> value = parse_value(row, *node);
-  if (!value)
-    problems_.error(*node, value.error());
-  else if (std::get<std::vector<std::string>>(*value).empty())
-    problems_.error(*node, "is empty");
+  if (!value) problems_.error(*node, value.error());
+  else if (std::get<std::vector<std::string>>(*value).empty()) problems_.error(*node, "is empty");
   return value;
 }
 
@@ -139,13 +138,15 @@ void FilterReader::names(const Node& node, const Draft& outer) {
     for (const std::string& name : std::get<std::vector<std::string>>(*value)) {
       const bool star = name.starts_with("*.");
       if (name.find('*', star ? 1 : 0) != std::string::npos)
-        problems_.error(*group, fmt::format("name \"{}\" has a * elsewhere than in front of a domain", printable(name)));
+        problems_.error(*group,
+                        fmt::format("name \"{}\" has a * elsewhere than in front of a domain", printable(name)));
       (star ? wild : exact).conditions.local_names.push_back(to_lower(name));
     }
     const size_t errors = problems_.errors.size();
     if (!wild.conditions.local_names.empty()) finish(*group, "name", std::move(wild));
     // Errors of the group have been told once.
-    if (!exact.conditions.local_names.empty() && errors == problems_.errors.size()) finish(*group, "name", std::move(exact));
+    if (!exact.conditions.local_names.empty() && errors == problems_.errors.size())
+      finish(*group, "name", std::move(exact));
   }
 }
 
@@ -157,7 +158,8 @@ void FilterReader::value(const Node& child, Draft& draft) {
       if (row.flags & kOverridable) known.push_back(row.name);
     return unknown_name(child, known, problems_);
   }
-  if (!(row_of(key).flags & kOverridable)) return problems_.error(child, "cannot be overridden; accepted: at the top of the file only");
+  if (!(row_of(key).flags & kOverridable))
+    return problems_.error(child, "cannot be overridden; accepted: at the top of the file only");
   read_setting(child, key, draft.conditions.values, problems_);
 }
 

@@ -1,5 +1,5 @@
-// login_log_format_elements as a syntax: which elements there are and what is in them (LOG-1, LOG-3). The values are the
-// login process's (login/log_line.h).
+// login_log_format_elements as a syntax: which elements there are and what is in them (LOG-1, LOG-3). The values are
+// the login process's (login/log_line.h).
 #ifndef POSTERN_CONF_LOG_ELEMENTS_H
 #define POSTERN_CONF_LOG_ELEMENTS_H
 
@@ -14,8 +14,22 @@
 namespace postern {
 
 enum class LogVariable : uint8_t {
-  User, Username, Domain, Service, Mechanism, RemoteIp, LocalIp, RemotePort, LocalPort, RealRemoteIp, RealLocalIp, Secured, Session, Pid,
-  LocalName, ClientId,
+  User,
+  Username,
+  Domain,
+  Service,
+  Mechanism,
+  RemoteIp,
+  LocalIp,
+  RemotePort,
+  LocalPort,
+  RealRemoteIp,
+  RealLocalIp,
+  Secured,
+  Session,
+  Pid,
+  LocalName,
+  ClientId,
   MailPid,  // the process of a local mail program; proxied sessions have none
   kCount
 };

@@ -13,7 +13,8 @@ namespace {
 constexpr size_t kShownBytes = 100;
 
 std::string shown_text(const Node& node) {
-  if (is_secret_name(node.name) || has_url_password(node.text) || node.text.starts_with("-----BEGIN")) return "\"<hidden>\"";
+  if (is_secret_name(node.name) || has_url_password(node.text) || node.text.starts_with("-----BEGIN"))
+    return "\"<hidden>\"";
   return fmt::format("\"{}\"", printable(node.text, kShownBytes));
 }
 
@@ -105,7 +106,8 @@ void remove_child(Node& group, std::string_view name) {
 
 bool is_secret_name(std::string_view name) {
   static constexpr std::string_view kEndings[] = {"connect", "dnpass", "password", "secret", "uri", "http_header"};
-  return std::any_of(std::begin(kEndings), std::end(kEndings), [name](std::string_view e) { return name.ends_with(e); });
+  return std::any_of(std::begin(kEndings), std::end(kEndings),
+                     [name](std::string_view e) { return name.ends_with(e); });
 }
 
 bool has_url_password(std::string_view text) {
@@ -120,8 +122,7 @@ bool has_url_password(std::string_view text) {
 void Problems::error(const Node& node, std::string_view what) {
   if (node.is_group() || node.kind == Node::Kind::List)
     plain_error(fmt::format("{}: {}: {}", node.where, node.path, what));
-  else
-    plain_error(fmt::format("{}: {} = {}: {}", node.where, node.path, node.shown(), what));
+  else plain_error(fmt::format("{}: {} = {}: {}", node.where, node.path, node.shown(), what));
 }
 
 void Problems::warning(const Node& node, std::string_view what) {

@@ -138,7 +138,8 @@ class Replacer {
       return problems_.warning(old, "is not needed any more; remove it");
     }
     if (at.child(replacement->name))
-      return problems_.error(old, fmt::format("is the older name of {}, which is there too; accepted: one of them", replacement->name));
+      return problems_.error(
+          old, fmt::format("is the older name of {}, which is there too; accepted: one of them", replacement->name));
     remove_child(at, old.name);
     const Node& placed = adopt(at, replacement->value);
     problems_.warning(old, "is an older name; write " + line_of(placed));
@@ -152,10 +153,8 @@ class Replacer {
       const Node old = *found;
       remove_child(root_, older.old);
       const auto replacement = older.translate(old, older.name);
-      if (!replacement)
-        problems_.error(old, "is neither yes nor no");
-      else
-        into_login_services(old, *replacement);
+      if (!replacement) problems_.error(old, "is neither yes nor no");
+      else into_login_services(old, *replacement);
     }
   }
 
@@ -166,12 +165,14 @@ class Replacer {
       Node& service = group_in(services, row.name, old);
       if (!service.is_group()) continue;
       if (const Node* both = service.child(replacement.name)) {
-        problems_.error(old, fmt::format("is the older name of {}, which is there too; accepted: one of them", both->path));
+        problems_.error(old,
+                        fmt::format("is the older name of {}, which is there too; accepted: one of them", both->path));
         continue;
       }
       adopt(service, replacement.value);
     }
-    problems_.warning(old, fmt::format("is an older name; write service: {{ NAME-login: {{ {} }}; }};", line_of(replacement.value)));
+    problems_.warning(
+        old, fmt::format("is an older name; write service: {{ NAME-login: {{ {} }}; }};", line_of(replacement.value)));
   }
 
   void filters(Node& at) {
@@ -205,7 +206,8 @@ class Replacer {
   void anvil(Node& services) {
     Node* found = services.child("anvil");
     if (!found) return;
-    if (services.child("state")) return problems_.error(*found, "is the older name of service.state, which is there too; accepted: one of them");
+    if (services.child("state"))
+      return problems_.error(*found, "is the older name of service.state, which is there too; accepted: one of them");
     penalty_socket(*found);
     problems_.warning(*found, "is an older name; write service: { state: { ... }; };");
     found->name = "state";
@@ -222,7 +224,8 @@ class Replacer {
     for (const Node& element : list->children) {
       if (!is_penalty(element)) continue;
       const Node* mode = element.child("mode");
-      if (mode && (mode->text == "0" || (mode->kind == Node::Kind::Integer && mode->integer == 0))) penalty_off(element);
+      if (mode && (mode->text == "0" || (mode->kind == Node::Kind::Integer && mode->integer == 0)))
+        penalty_off(element);
     }
     std::erase_if(list->children, is_penalty);
   }
@@ -247,7 +250,8 @@ class Replacer {
     Node* send = root_.child("imap_id_send");
     if (!send || !send->is_group()) return;
     std::string text;
-    for (const Node& child : send->children) text += fmt::format("{}{} {}", text.empty() ? "" : " ", child.name, child.text);
+    for (const Node& child : send->children)
+      text += fmt::format("{}{} {}", text.empty() ? "" : " ", child.name, child.text);
     const Node value = text_node("imap_id_send", text, *send);
     problems_.warning(*send, "is an older form; write " + line_of(value));
     remove_child(root_, "imap_id_send");

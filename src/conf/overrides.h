@@ -31,7 +31,9 @@ bool name_matches(std::string_view pattern, std::string_view name);
 class OverrideCache {
  public:
   explicit OverrideCache(const Configuration& configuration) : configuration_(configuration) {}
-  const Settings& settings_for(const ConnectionFilter& filter) { return settings_for(matching_overrides(configuration_, filter)); }
+  const Settings& settings_for(const ConnectionFilter& filter) {
+    return settings_for(matching_overrides(configuration_, filter));
+  }
   const Settings& settings_for(const OverrideSet& set);
 
  private:

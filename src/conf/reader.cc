@@ -78,18 +78,18 @@ Node converted(const Setting& setting, const std::string& main_name) {
   node.kind = kind_of(setting);
   if (setting.isAggregate())
     for (int i = 0; i < setting.getLength(); ++i) node.children.push_back(converted(setting[i], main_name));
-  else
-    take_value(setting, node);
+  else take_value(setting, node);
   return node;
 }
 
 // libconfig names the line of the token after the mistake, and hardly ever the mistake.
 std::string syntax_text(const std::string& file, size_t line, std::string_view what, std::string_view text) {
-  return fmt::format("{}:{}: {} in or before: {}; accepted: NAME = VALUE; with strings, times and yes/no in quotes", file,
-                     line, what, printable(trim(text)));
+  return fmt::format("{}:{}: {} in or before: {}; accepted: NAME = VALUE; with strings, times and yes/no in quotes",
+                     file, line, what, printable(trim(text)));
 }
 
-std::optional<Node> parse(const std::string& text, const std::string& name, std::string& error, const Sources* sources) {
+std::optional<Node> parse(const std::string& text, const std::string& name, std::string& error,
+                          const Sources* sources) {
   libconfig::Config config;
   try {
     const std::string folder = folder_of(name);
@@ -108,7 +108,8 @@ std::optional<Node> parse(const std::string& text, const std::string& name, std:
 
 // Passwords and keys are in the file; `mode` says whether anybody may read it.
 bool has_secret(const Node& node) {
-  if (node.kind == Node::Kind::Text && (is_secret_name(node.name) || has_url_password(node.text) || node.text.find("PRIVATE KEY-----") != std::string::npos))
+  if (node.kind == Node::Kind::Text && (is_secret_name(node.name) || has_url_password(node.text) ||
+                                        node.text.find("PRIVATE KEY-----") != std::string::npos))
     return true;
   for (const Node& child : node.children)
     if (has_secret(child)) return true;
@@ -146,10 +147,8 @@ std::optional<Node> read_tree(const std::string& text, const std::string& name, 
   if (!sources.readable) return std::nullopt;
   std::string error;
   std::optional<Node> root = parse(text, name, error, &sources);
-  if (!root)
-    problems.plain_error(error);
-  else
-    set_paths(*root, "");
+  if (!root) problems.plain_error(error);
+  else set_paths(*root, "");
   return root;
 }
 

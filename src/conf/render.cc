@@ -24,7 +24,9 @@ struct Item {
   std::string text;  // of a Value
   std::vector<Item> children;
 
-  Item& add(Kind what, std::string_view called) { return children.emplace_back(Item{what, std::string(called), "", {}}); }
+  Item& add(Kind what, std::string_view called) {
+    return children.emplace_back(Item{what, std::string(called), "", {}});
+  }
   void value(std::string_view called, std::string_view shown) {
     children.push_back(Item{Kind::Value, std::string(called), std::string(shown), {}});
   }
@@ -100,7 +102,8 @@ class Dump {
     const Settings defaults;
     for (const Row& row : setting_rows()) {
       const Key key = find_setting(row.name);
-      if (all_ || c_.settings.value(key) != defaults.value(key)) root_.value(row.name, shown(row, c_.settings.value(key)));
+      if (all_ || c_.settings.value(key) != defaults.value(key))
+        root_.value(row.name, shown(row, c_.settings.value(key)));
     }
   }
 
@@ -192,8 +195,10 @@ class Dump {
     keys(item, table, block, DatabaseSettings{}, from_args ? "" : "args");
     if (from_args) return;  // the same is in the arguments, or in the file they name
     for (const auto& [key, value] : block.driver_settings)
-      item.value(key, !show_ && (is_secret_name(key) || has_url_password(value)) ? std::string(kHidden) : quoted(value));
-    if (!block.driver_fields.empty()) fields(item.add(Item::Kind::Group, "fields"), without_secrets(block.driver_fields));
+      item.value(key,
+                 !show_ && (is_secret_name(key) || has_url_password(value)) ? std::string(kHidden) : quoted(value));
+    if (!block.driver_fields.empty())
+      fields(item.add(Item::Kind::Group, "fields"), without_secrets(block.driver_fields));
   }
 
   static void fields(Item& group, const FieldList& list) {

@@ -34,9 +34,9 @@ inline constexpr int64_t kSecond = 1000, kMinute = 60 * kSecond, kHour = 60 * kM
 struct Limits {
   int64_t min = 0, max = INT64_MAX;
   std::string_view words = {};  // separated by blanks
-  bool inline_pem = false;  // a path may be the PEM itself
-  bool unlimited = false;   // the words "unlimited" and "infinite" stand for 0
-  bool cut = false;         // a word may carry ":N"
+  bool inline_pem = false;      // a path may be the PEM itself
+  bool unlimited = false;       // the words "unlimited" and "infinite" stand for 0
+  bool cut = false;             // a word may carry ":N"
 
   constexpr Limits or_unlimited() const {
     Limits l = *this;
@@ -61,7 +61,7 @@ struct Row {
   Limits limits;
   unsigned roles;
   unsigned flags;
-  std::string_view doc;  // one sentence
+  std::string_view doc;           // one sentence
   std::string_view section = {};  // heading, where one starts
 };
 

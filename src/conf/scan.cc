@@ -117,7 +117,8 @@ class Scanner {
   static bool fits(std::string_view digits, unsigned base, uint64_t max) {
     uint64_t value = 0;
     for (char c : digits) {
-      const unsigned digit = is_digit(c) ? static_cast<unsigned>(c - '0') : static_cast<unsigned>(ascii_lower(c) - 'a') + 10;
+      const unsigned digit =
+          is_digit(c) ? static_cast<unsigned>(c - '0') : static_cast<unsigned>(ascii_lower(c) - 'a') + 10;
       if (digit >= base) return true;  // a syntax error, which libconfig reports
       if (value > (max - digit) / base) return false;
       value = value * base + digit;

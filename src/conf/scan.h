@@ -25,7 +25,7 @@ std::string folder_of(const std::string& path);
 // An integer that libconfig would not read as it stands.
 struct LostInteger {
   size_t line;
-  std::string name;     // the setting, as far as the text shows it
+  std::string name;  // the setting, as far as the text shows it
   std::string literal;
   bool beyond_64_bits;
 };

@@ -28,7 +28,9 @@ inline constexpr std::string_view kLoginProgram = "postern-login";
 
 // Kinds whose processes talk to clients, and whose executable is the operator's.
 constexpr bool serves_clients(ServiceKind kind) { return kind == ServiceKind::Login || kind == ServiceKind::Delivery; }
-constexpr bool serves_local_users(ServiceKind kind) { return kind == ServiceKind::Mail || kind == ServiceKind::Delivery; }
+constexpr bool serves_local_users(ServiceKind kind) {
+  return kind == ServiceKind::Mail || kind == ServiceKind::Delivery;
+}
 
 struct ServiceListener {
   std::string_view name;
@@ -40,14 +42,14 @@ struct ServiceRow {
   std::string_view name;
   std::string_view protocol;  // word in `protocols`; empty: always there
   ServiceKind kind;
-  bool runs;                  // this version has its program; else it is only read
+  bool runs;                    // this version has its program; else it is only read
   std::string_view executable;  // of a Delivery: the operator's; what talks to clients is kLoginProgram
-  std::string_view user;      // "$login", "$internal": default_login_user, default_internal_user
+  std::string_view user;        // "$login", "$internal": default_login_user, default_internal_user
   std::string_view chroot;
   int64_t process_limit, client_limit, service_count;  // limits of 0: default_process_limit, default_client_limit
   int64_t process_min_avail;
-  int64_t idle_kill;          // milliseconds, 0: never, -1: default_idle_kill
-  bool fixed_one;             // process_limit is 1 for good (MASTER-3)
+  int64_t idle_kill;  // milliseconds, 0: never, -1: default_idle_kill
+  bool fixed_one;     // process_limit is 1 for good (MASTER-3)
   ServiceListener listeners[2];
   std::string_view unix_listener;
   std::string_view doc;

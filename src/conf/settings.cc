@@ -28,7 +28,8 @@ struct Entry {
 
 constexpr Entry kEntries[] = {
 #define SECTION(title) {title, {}},
-#define SETTING(name, type, def, limits, roles, flags, doc) {{}, {#name, RowType::type, def, limits, roles, flags, doc, {}}},
+#define SETTING(name, type, def, limits, roles, flags, doc) \
+  {{}, {#name, RowType::type, def, limits, roles, flags, doc, {}}},
 #include "conf/settings.def"
 #undef SETTING
 #undef SECTION

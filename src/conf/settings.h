@@ -57,7 +57,7 @@ class Settings {
 
 struct InetListener {
   std::string name;
-  uint16_t port = 0;  // 0: off
+  uint16_t port = 0;                 // 0: off
   std::vector<std::string> address;  // empty: `listen`
   bool ssl = false, haproxy = false, reuse_port = false;
   auto fields() { return std::tie(name, port, address, ssl, haproxy, reuse_port); }
@@ -72,16 +72,17 @@ struct UnixListener {
 
 // MASTER-1: one block below `service`, defaults filled in (MASTER-4).
 struct ServiceSettings {
-  std::string name;       // "imap-login"
-  std::string protocol;   // "imap"; empty for internal services
+  std::string name;      // "imap-login"
+  std::string protocol;  // "imap"; empty for internal services
   std::string executable, user, group, chroot;
   int64_t process_min_avail = 0, process_limit = 100, client_limit = 1000, service_count = 0;
   Milliseconds idle_kill{60000};
   int64_t vsz_limit = 0;  // bytes, 0: none
   std::vector<InetListener> inet_listeners;
   std::vector<UnixListener> unix_listeners;
-  bool enabled = true;    // its word stands in `protocols`, or it is internal
-  std::string where;      // "FILE:LINE" of its block, for errors found after reading; not sent to children, no difference at a reload
+  bool enabled = true;  // its word stands in `protocols`, or it is internal
+  std::string where;    // "FILE:LINE" of its block, for errors found after reading; not sent to children, no difference
+                        // at a reload
   auto fields() {
     return std::tie(name, protocol, executable, user, group, chroot, process_min_avail, process_limit, client_limit,
                     service_count, idle_kill, vsz_limit, inet_listeners, unix_listeners, enabled);
@@ -90,7 +91,7 @@ struct ServiceSettings {
 
 // AUTH-1: one element of `passdb` or `userdb`.
 struct DatabaseSettings {
-  std::string name;    // "passdb 1" or its own
+  std::string name;  // "passdb 1" or its own
   std::string driver, args;
   bool master = false, deny = false;
   std::string skip = "never", result_success = "return-ok", result_failure = "continue",
@@ -98,9 +99,9 @@ struct DatabaseSettings {
   std::vector<std::string> mechanisms, username_filter;
   std::vector<std::pair<std::string, std::string>> default_fields, override_fields;
   std::string auth_verbose = "default";
-  std::map<std::string, std::string> driver_settings;           // sql_connect ..., file of args already read in
+  std::map<std::string, std::string> driver_settings;              // sql_connect ..., file of args already read in
   std::vector<std::pair<std::string, std::string>> driver_fields;  // static's fields, in order
-  std::string where;   // "FILE:LINE", for errors found later
+  std::string where;                                               // "FILE:LINE", for errors found later
   auto fields() {
     return std::tie(name, driver, args, master, deny, skip, result_success, result_failure, result_internalfail,
                     mechanisms, username_filter, default_fields, override_fields, auth_verbose, driver_settings,
@@ -111,11 +112,11 @@ struct DatabaseSettings {
 // One filter block (protocol, local, local_name, remote, nested): where all conditions that it has
 // hold, its values win. Sorted so that later ones win over earlier ones (DECISIONS section 2).
 struct SettingsOverride {
-  std::string protocol;                  // empty: any
-  std::vector<Network> local, remote;    // empty: any
-  std::vector<std::string> local_names;  // exact or "*.domain"; empty: any
+  std::string protocol;                                   // empty: any
+  std::vector<Network> local, remote;                     // empty: any
+  std::vector<std::string> local_names;                   // exact or "*.domain"; empty: any
   std::vector<std::pair<uint16_t, SettingValue>> values;  // Key, value
-  std::vector<std::string> nesting;      // "local_name", "protocol": as in the file, outermost first
+  std::vector<std::string> nesting;                       // "local_name", "protocol": as in the file, outermost first
   auto fields() { return std::tie(protocol, local, remote, local_names, values, nesting); }
 };
 

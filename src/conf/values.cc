@@ -20,11 +20,14 @@ struct Unit {
 };
 
 // First match wins: "m" is minutes, "ms" and "mil" are milliseconds.
-constexpr Unit kTimeUnits[] = {{"secs", kSecond},  {"seconds", kSecond}, {"mins", kMinute}, {"minutes", kMinute},
-                               {"hours", kHour},   {"days", kDay},       {"weeks", 7 * kDay}, {"ms", 1},
-                               {"msecs", 1},       {"milliseconds", 1}};
-constexpr Unit kSizeUnits[] = {{"bytes", 1},           {"kbytes", kKiB}, {"mbytes", kMiB}, {"gbytes", kGiB},
-                               {"tbytes", 1024 * kGiB}, {"kib", kKiB},   {"mib", kMiB},    {"gib", kGiB}};
+constexpr Unit kTimeUnits[] = {
+    {"secs", kSecond}, {"seconds", kSecond}, {"mins", kMinute}, {"minutes", kMinute}, {"hours", kHour},
+    {"days", kDay},    {"weeks", 7 * kDay},  {"ms", 1},         {"msecs", 1},         {"milliseconds", 1},
+};
+constexpr Unit kSizeUnits[] = {
+    {"bytes", 1},  {"kbytes", kKiB}, {"mbytes", kMiB}, {"gbytes", kGiB}, {"tbytes", 1024 * kGiB},
+    {"kib", kKiB}, {"mib", kMiB},    {"gib", kGiB},
+};
 
 template <size_t N>
 int64_t factor_of(const Unit (&units)[N], std::string_view word) {
@@ -85,9 +88,7 @@ std::string number_show(int64_t number) { return std::to_string(number); }
 
 std::string flag_accepts(const Row&) { return "true, false, \"yes\", \"no\""; }
 std::string number_accepts(const Row& row) { return "a number " + range_text(row.limits, number_show); }
-std::string size_accepts(const Row& row) {
-  return "a size " + range_text(row.limits, size_text) + " such as \"64 M\"";
-}
+std::string size_accepts(const Row& row) { return "a size " + range_text(row.limits, size_text) + " such as \"64 M\""; }
 std::string time_accepts(const Row& row) {
   return "a time " + range_text(row.limits, time_text) + " such as \"30 secs\"";
 }
@@ -210,10 +211,10 @@ struct Kind {
 };
 
 constexpr Kind kKinds[] = {
-    {flag_from, false, flag_accepts}, {number_from, false, number_accepts}, {size_from, false, size_accepts},
-    {time_from, false, time_accepts}, {mode_from, false, mode_accepts},     {text_from, false, text_accepts},
-    {path_from, false, path_accepts}, {choice_from, false, choice_accepts}, {list_from, true, list_accepts},
-    {list_from, true, networks_accept}, {list_from, true, words_accept},    {text_from, false, pairs_accept},
+    {flag_from, false, flag_accepts},   {number_from, false, number_accepts}, {size_from, false, size_accepts},
+    {time_from, false, time_accepts},   {mode_from, false, mode_accepts},     {text_from, false, text_accepts},
+    {path_from, false, path_accepts},   {choice_from, false, choice_accepts}, {list_from, true, list_accepts},
+    {list_from, true, networks_accept}, {list_from, true, words_accept},      {text_from, false, pairs_accept},
 };
 
 const Kind& kind_of(const Row& row) { return kKinds[static_cast<size_t>(row.type)]; }
@@ -275,7 +276,9 @@ Result<SettingValue> parse_value(const Row& row, const Node& node) {
   return wrong(row, node.is_group() ? "is a group" : "has a decimal point");
 }
 
-Result<SettingValue> parse_value_text(const Row& row, std::string_view text) { return kind_of(row).from_text(row, text); }
+Result<SettingValue> parse_value_text(const Row& row, std::string_view text) {
+  return kind_of(row).from_text(row, text);
+}
 
 Result<bool> parse_yes_no(std::string_view text) {
   for (std::string_view word : {"yes", "true", "on", "y", "1"})

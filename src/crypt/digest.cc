@@ -12,15 +12,15 @@ namespace postern {
 namespace {
 
 struct DigestRow {
-  const char* name;     // OpenSSL's
+  const char* name;  // OpenSSL's
   std::string_view word;
   size_t size;
   const char* provider = nullptr;  // where it is not in the default one
 };
-constexpr DigestRow kDigests[] = {{"MD4", "md4", 16, "legacy"},    {"MD5", "md5", 16},
-                                  {"SHA1", "sha1", 20},            {"SHA256", "sha256", 32},
-                                  {"SHA384", "sha384", 48},        {"SHA512", "sha512", 64},
-                                  {"SHA3-256", "sha3-256", 32},    {"SHA3-512", "sha3-512", 64}};
+constexpr DigestRow kDigests[] = {
+    {"MD4", "md4", 16, "legacy"}, {"MD5", "md5", 16},       {"SHA1", "sha1", 20},         {"SHA256", "sha256", 32},
+    {"SHA384", "sha384", 48},     {"SHA512", "sha512", 64}, {"SHA3-256", "sha3-256", 32}, {"SHA3-512", "sha3-512", 64},
+};
 static_assert(std::size(kDigests) == static_cast<size_t>(DigestKind::kCount));
 
 // A provider that is loaded gets a library context of its own: in the default one it would push the default
@@ -28,7 +28,8 @@ static_assert(std::size(kDigests) == static_cast<size_t>(DigestKind::kCount));
 EVP_MD* fetch(const DigestRow& row) {
   if (row.provider == nullptr) return EVP_MD_fetch(nullptr, row.name, nullptr);
   OSSL_LIB_CTX* context = OSSL_LIB_CTX_new();
-  if (context == nullptr || OSSL_PROVIDER_load(context, row.provider) == nullptr) return OSSL_LIB_CTX_free(context), nullptr;
+  if (context == nullptr || OSSL_PROVIDER_load(context, row.provider) == nullptr)
+    return OSSL_LIB_CTX_free(context), nullptr;
   return EVP_MD_fetch(context, row.name, nullptr);  // the context stays: the method is of it
 }
 
@@ -74,11 +75,10 @@ std::string digest(DigestKind kind, std::string_view first, std::string_view sec
   unsigned char out[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   EVP_MD_CTX* context = EVP_MD_CTX_new();
-  const bool done = context != nullptr && method(kind) != nullptr &&
-                    EVP_DigestInit_ex(context, method(kind), nullptr) == 1 &&
-                    EVP_DigestUpdate(context, first.data(), first.size()) == 1 &&
-                    EVP_DigestUpdate(context, second.data(), second.size()) == 1 &&
-                    EVP_DigestFinal_ex(context, out, &size) == 1;
+  const bool done =
+      context != nullptr && method(kind) != nullptr && EVP_DigestInit_ex(context, method(kind), nullptr) == 1 &&
+      EVP_DigestUpdate(context, first.data(), first.size()) == 1 &&
+      EVP_DigestUpdate(context, second.data(), second.size()) == 1 && EVP_DigestFinal_ex(context, out, &size) == 1;
   EVP_MD_CTX_free(context);
   return done ? std::string(reinterpret_cast<char*>(out), size) : std::string();
 }
@@ -88,10 +88,11 @@ bool keyed_digest(std::string_view key, std::string_view bytes, std::span<char, 
   static EVP_MAC_CTX* const made = new_hmac_sha256();
   EVP_MAC_CTX* context = made == nullptr ? nullptr : EVP_MAC_CTX_dup(made);
   size_t size = 0;
-  const bool done = context != nullptr &&
-                    EVP_MAC_init(context, reinterpret_cast<const unsigned char*>(key.data()), key.size(), nullptr) == 1 &&
-                    EVP_MAC_update(context, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()) == 1 &&
-                    EVP_MAC_final(context, reinterpret_cast<unsigned char*>(out.data()), &size, out.size()) == 1;
+  const bool done =
+      context != nullptr &&
+      EVP_MAC_init(context, reinterpret_cast<const unsigned char*>(key.data()), key.size(), nullptr) == 1 &&
+      EVP_MAC_update(context, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()) == 1 &&
+      EVP_MAC_final(context, reinterpret_cast<unsigned char*>(out.data()), &size, out.size()) == 1;
   EVP_MAC_CTX_free(context);
   return done && size == out.size();
 }

@@ -28,8 +28,8 @@ struct Scheme {
   size_t size = 0;                     // of raw data; 0: it varies
   DigestKind digest = DigestKind::Md5;
   bool slow = false;
-  bool weak = false;                   // whatever the data
-  std::string_view proof{};            // the MechanismInfo::verifier that its data is; empty: none
+  bool weak = false;         // whatever the data
+  std::string_view proof{};  // the MechanismInfo::verifier that its data is; empty: none
 };
 
 Verification match_if(bool equal);

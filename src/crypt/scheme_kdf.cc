@@ -50,12 +50,14 @@ Result<std::string> make_pbkdf2(const Scheme&, const PasswordInput& input) {
 
 namespace {
 
-using ArgonString = int (*)(char* out, const char* password, unsigned long long size, unsigned long long rounds, size_t memory);
+using ArgonString = int (*)(char* out, const char* password, unsigned long long size, unsigned long long rounds,
+                            size_t memory);
 constexpr uint32_t kMaxArgonRounds = 1000;
 
 Result<std::string> make_argon2(ArgonString make, uint32_t rounds, size_t memory, std::string_view password) {
   char made[crypto_pwhash_STRBYTES];
-  if (::sodium_init() < 0 || make(made, password.data(), password.size(), rounds, memory) != 0) return Error("not enough memory for Argon2");
+  if (::sodium_init() < 0 || make(made, password.data(), password.size(), rounds, memory) != 0)
+    return Error("not enough memory for Argon2");
   return std::string(made);
 }
 
@@ -64,18 +66,19 @@ Result<std::string> make_argon2(ArgonString make, uint32_t rounds, size_t memory
 Verification verify_argon2(const Scheme&, std::string_view data, const PasswordInput& input) {
   if (::sodium_init() < 0) return broken("libsodium failed to start");
   if (data.substr(0, 7) != "$argon2" || data.size() >= crypto_pwhash_STRBYTES) return broken("not an Argon2 hash");
-  return match_if(crypto_pwhash_str_verify(std::string(data).c_str(), input.password.data(), input.password.size()) == 0);
+  return match_if(crypto_pwhash_str_verify(std::string(data).c_str(), input.password.data(), input.password.size()) ==
+                  0);
 }
 
 Result<std::string> make_argon2i(const Scheme&, const PasswordInput& input) {
-  const uint32_t rounds =
-      rounds_within(input.rounds, crypto_pwhash_argon2i_OPSLIMIT_INTERACTIVE, crypto_pwhash_argon2i_OPSLIMIT_MIN, kMaxArgonRounds);
+  const uint32_t rounds = rounds_within(input.rounds, crypto_pwhash_argon2i_OPSLIMIT_INTERACTIVE,
+                                        crypto_pwhash_argon2i_OPSLIMIT_MIN, kMaxArgonRounds);
   return make_argon2(crypto_pwhash_argon2i_str, rounds, crypto_pwhash_argon2i_MEMLIMIT_INTERACTIVE, input.password);
 }
 
 Result<std::string> make_argon2id(const Scheme&, const PasswordInput& input) {
-  const uint32_t rounds =
-      rounds_within(input.rounds, crypto_pwhash_argon2id_OPSLIMIT_MODERATE, crypto_pwhash_argon2id_OPSLIMIT_MIN, kMaxArgonRounds);
+  const uint32_t rounds = rounds_within(input.rounds, crypto_pwhash_argon2id_OPSLIMIT_MODERATE,
+                                        crypto_pwhash_argon2id_OPSLIMIT_MIN, kMaxArgonRounds);
   return make_argon2(crypto_pwhash_argon2id_str, rounds, crypto_pwhash_argon2id_MEMLIMIT_INTERACTIVE, input.password);
 }
 

@@ -28,8 +28,10 @@ ScramKeys scram_keys(DigestKind kind, std::string_view password, std::string_vie
   ScramKeys out;
   if (PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()), bytes(salt), static_cast<int>(salt.size()),
                         static_cast<int>(iterations), hash, size, salted) == 1) {
-    if (HMAC(hash, salted, size, bytes("Client Key"), 10, key, &made) != nullptr) out.stored = digest(kind, {reinterpret_cast<char*>(key), made});
-    if (HMAC(hash, salted, size, bytes("Server Key"), 10, key, &made) != nullptr) out.server.assign(reinterpret_cast<char*>(key), made);
+    if (HMAC(hash, salted, size, bytes("Client Key"), 10, key, &made) != nullptr)
+      out.stored = digest(kind, {reinterpret_cast<char*>(key), made});
+    if (HMAC(hash, salted, size, bytes("Server Key"), 10, key, &made) != nullptr)
+      out.server.assign(reinterpret_cast<char*>(key), made);
   }
   secure_zero(salted, sizeof salted);
   secure_zero(key, sizeof key);
@@ -52,7 +54,8 @@ Result<std::string> make_scram(const Scheme& scheme, const PasswordInput& input)
   const std::string salt = random_bytes(16);
   const ScramKeys made = scram_keys(scheme.digest, input.password, salt, iterations);
   if (salt.empty() || made.stored.empty() || made.server.empty()) return Error("PBKDF2 failed");
-  return std::to_string(iterations) + ',' + base64_encode(salt) + ',' + base64_encode(made.stored) + ',' + base64_encode(made.server);
+  return std::to_string(iterations) + ',' + base64_encode(salt) + ',' + base64_encode(made.stored) + ',' +
+         base64_encode(made.server);
 }
 
 Result<std::string> make_cram_md5(const Scheme&, const PasswordInput& input) {
@@ -66,7 +69,8 @@ Result<std::string> make_digest_md5(const Scheme&, const PasswordInput& input) {
   if (input.user.empty()) return Error("a user name is needed");
   const size_t at = input.user.rfind('@');
   const std::string_view realm = at == std::string_view::npos ? std::string_view() : input.user.substr(at + 1);
-  std::string made = digest(DigestKind::Md5, std::string(input.user.substr(0, at)) + ':' + std::string(realm) + ':', input.password);
+  std::string made =
+      digest(DigestKind::Md5, std::string(input.user.substr(0, at)) + ':' + std::string(realm) + ':', input.password);
   if (made.empty()) return Error("digest not available");
   return made;
 }

@@ -32,23 +32,101 @@ constexpr Scheme kSchemes[] = {
     {.name = "ARGON2ID", .verify = verify_argon2, .make = make_argon2id, .slow = true},
 #endif
     {.name = "PBKDF2", .verify = verify_pbkdf2, .make = make_pbkdf2, .slow = true},
-    {.name = "SCRAM-SHA-1", .verify = verify_scram, .make = make_scram, .digest = DigestKind::Sha1, .slow = true, .proof = "SCRAM-SHA-1"},
-    {.name = "SCRAM-SHA-256", .verify = verify_scram, .make = make_scram, .digest = DigestKind::Sha256, .slow = true, .proof = "SCRAM-SHA-256"},
-    {.name = "CRAM-MD5", .verify = verify_made, .make = make_cram_md5, .encoding = kHex, .size = 32, .weak = true, .proof = "CRAM-MD5"},
-    {.name = "HMAC-MD5", .verify = verify_made, .make = make_cram_md5, .encoding = kHex, .size = 32, .weak = true, .proof = "CRAM-MD5"},
-    {.name = "DIGEST-MD5", .verify = verify_made, .make = make_digest_md5, .encoding = kHex, .size = 16, .proof = "DIGEST-MD5"},
+    {.name = "SCRAM-SHA-1",
+     .verify = verify_scram,
+     .make = make_scram,
+     .digest = DigestKind::Sha1,
+     .slow = true,
+     .proof = "SCRAM-SHA-1"},
+    {.name = "SCRAM-SHA-256",
+     .verify = verify_scram,
+     .make = make_scram,
+     .digest = DigestKind::Sha256,
+     .slow = true,
+     .proof = "SCRAM-SHA-256"},
+    {.name = "CRAM-MD5",
+     .verify = verify_made,
+     .make = make_cram_md5,
+     .encoding = kHex,
+     .size = 32,
+     .weak = true,
+     .proof = "CRAM-MD5"},
+    {.name = "HMAC-MD5",
+     .verify = verify_made,
+     .make = make_cram_md5,
+     .encoding = kHex,
+     .size = 32,
+     .weak = true,
+     .proof = "CRAM-MD5"},
+    {.name = "DIGEST-MD5",
+     .verify = verify_made,
+     .make = make_digest_md5,
+     .encoding = kHex,
+     .size = 16,
+     .proof = "DIGEST-MD5"},
     {.name = "MD5", .verify = verify_md5, .make = make_md5_crypt, .slow = true, .weak = true},
-    {.name = "SHA", .verify = verify_made, .make = make_digest, .encoding = kBase64, .size = 20, .digest = DigestKind::Sha1},
-    {.name = "SHA1", .verify = verify_made, .make = make_digest, .encoding = kBase64, .size = 20, .digest = DigestKind::Sha1},
-    {.name = "SHA256", .verify = verify_made, .make = make_digest, .encoding = kBase64, .size = 32, .digest = DigestKind::Sha256},
-    {.name = "SHA512", .verify = verify_made, .make = make_digest, .encoding = kBase64, .size = 64, .digest = DigestKind::Sha512},
-    {.name = "SMD5", .verify = verify_salted, .make = make_salted, .encoding = kBase64, .digest = DigestKind::Md5, .weak = true},
+    {.name = "SHA",
+     .verify = verify_made,
+     .make = make_digest,
+     .encoding = kBase64,
+     .size = 20,
+     .digest = DigestKind::Sha1},
+    {.name = "SHA1",
+     .verify = verify_made,
+     .make = make_digest,
+     .encoding = kBase64,
+     .size = 20,
+     .digest = DigestKind::Sha1},
+    {.name = "SHA256",
+     .verify = verify_made,
+     .make = make_digest,
+     .encoding = kBase64,
+     .size = 32,
+     .digest = DigestKind::Sha256},
+    {.name = "SHA512",
+     .verify = verify_made,
+     .make = make_digest,
+     .encoding = kBase64,
+     .size = 64,
+     .digest = DigestKind::Sha512},
+    {.name = "SMD5",
+     .verify = verify_salted,
+     .make = make_salted,
+     .encoding = kBase64,
+     .digest = DigestKind::Md5,
+     .weak = true},
     {.name = "SSHA", .verify = verify_salted, .make = make_salted, .encoding = kBase64, .digest = DigestKind::Sha1},
-    {.name = "SSHA256", .verify = verify_salted, .make = make_salted, .encoding = kBase64, .digest = DigestKind::Sha256},
-    {.name = "SSHA512", .verify = verify_salted, .make = make_salted, .encoding = kBase64, .digest = DigestKind::Sha512},
-    {.name = "PLAIN-MD4", .verify = verify_made, .make = make_digest, .encoding = kHex, .size = 16, .digest = DigestKind::Md4, .weak = true},
-    {.name = "PLAIN-MD5", .verify = verify_made, .make = make_digest, .encoding = kHex, .size = 16, .digest = DigestKind::Md5, .weak = true},
-    {.name = "LDAP-MD5", .verify = verify_made, .make = make_digest, .encoding = kBase64, .size = 16, .digest = DigestKind::Md5, .weak = true},
+    {.name = "SSHA256",
+     .verify = verify_salted,
+     .make = make_salted,
+     .encoding = kBase64,
+     .digest = DigestKind::Sha256},
+    {.name = "SSHA512",
+     .verify = verify_salted,
+     .make = make_salted,
+     .encoding = kBase64,
+     .digest = DigestKind::Sha512},
+    {.name = "PLAIN-MD4",
+     .verify = verify_made,
+     .make = make_digest,
+     .encoding = kHex,
+     .size = 16,
+     .digest = DigestKind::Md4,
+     .weak = true},
+    {.name = "PLAIN-MD5",
+     .verify = verify_made,
+     .make = make_digest,
+     .encoding = kHex,
+     .size = 16,
+     .digest = DigestKind::Md5,
+     .weak = true},
+    {.name = "LDAP-MD5",
+     .verify = verify_made,
+     .make = make_digest,
+     .encoding = kBase64,
+     .size = 16,
+     .digest = DigestKind::Md5,
+     .weak = true},
 };
 
 struct Suffix {
@@ -59,8 +137,8 @@ constexpr Suffix kSuffixes[] = {{"b64", Encoding::Base64}, {"base64", Encoding::
 
 // A stored password taken apart.
 struct Stored {
-  const Scheme* scheme = nullptr;     // null: unknown
-  std::optional<Encoding> encoding;   // of the suffix; set to none by an unknown suffix together with scheme
+  const Scheme* scheme = nullptr;    // null: unknown
+  std::optional<Encoding> encoding;  // of the suffix; set to none by an unknown suffix together with scheme
   std::string_view name, data;
 };
 
@@ -103,7 +181,9 @@ std::optional<std::string> decode(const Stored& stored) {
 }
 
 std::string encode(std::string_view data, Encoding encoding) {
-  return encoding == Encoding::Hex ? hex_encode(data) : encoding == Encoding::Base64 ? base64_encode(data) : std::string(data);
+  return encoding == Encoding::Hex      ? hex_encode(data)
+         : encoding == Encoding::Base64 ? base64_encode(data)
+                                        : std::string(data);
 }
 
 constexpr std::string_view kInvalid = "Invalid password in passdb: ";
@@ -125,7 +205,8 @@ bool is_slow(std::string_view stored, std::string_view default_scheme, bool lite
 
 bool is_weak(std::string_view stored, std::string_view default_scheme, bool literal) {
   const Stored s = parse(stored, default_scheme, literal);
-  if (s.scheme == nullptr || s.scheme->verify != verify_crypt || s.scheme->weak) return s.scheme != nullptr && s.scheme->weak;
+  if (s.scheme == nullptr || s.scheme->verify != verify_crypt || s.scheme->weak)
+    return s.scheme != nullptr && s.scheme->weak;
   const auto data = decode(s);
   return data && is_weak_crypt(*data);
 }
@@ -179,7 +260,8 @@ Result<SaslSecret> secret_for_proof(std::string_view stored, std::string_view de
     return Error("Requested " + std::string(wanted) + " scheme, but we have only " + printable(s.name, 40));
   std::optional<std::string> data = decode(s);
   if (!data) return Error(std::string(kInvalid) + not_decodable(*s.scheme));
-  if (s.scheme->size != 0 && data->size() != s.scheme->size) return Error(std::string(kInvalid) + std::string(s.scheme->name) + ": wrong length");
+  if (s.scheme->size != 0 && data->size() != s.scheme->size)
+    return Error(std::string(kInvalid) + std::string(s.scheme->name) + ": wrong length");
   SaslSecret out{!plain, SecretString(*data)};
   secure_zero(data->data(), data->size());
   return out;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "ipc/messages.h"
+#include "ipc/worker_messages.h"
 #include "sasl/server.h"
 
 namespace postern {

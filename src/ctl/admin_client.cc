@@ -29,7 +29,8 @@ AdminClient::Outcome AdminClient::connect(const std::string& path) {
   const timeval patience{kPatience, 0};
   if (!fd_ || ::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
     return {status_of(errno), fmt::format("cannot reach postern at {}: {}", path, strerror(errno))};
-  for (const int direction : {SO_RCVTIMEO, SO_SNDTIMEO}) ::setsockopt(fd_.get(), SOL_SOCKET, direction, &patience, sizeof patience);
+  for (const int direction : {SO_RCVTIMEO, SO_SNDTIMEO})
+    ::setsockopt(fd_.get(), SOL_SOCKET, direction, &patience, sizeof patience);
   return {};
 }
 
@@ -61,7 +62,8 @@ bool AdminClient::next_line(std::string& line) {
   }
 }
 
-AdminClient::Outcome AdminClient::ask(const AdminRequest& request, const std::function<void(const AdminSession&)>& session, const Line& line,
+AdminClient::Outcome AdminClient::ask(const AdminRequest& request,
+                                      const std::function<void(const AdminSession&)>& session, const Line& line,
                                       AdminEnd& end) {
   if (!send(encode_admin(request))) return {kExitUnavailable, fmt::format("{}: {}", path_, strerror(errno))};
   std::string text;

@@ -22,7 +22,8 @@ class AdminClient {
   // Called for each line of the answer, without its end, the last one too.
   using Line = std::function<void(std::string_view line)>;
   // Sends `request`; `end` is the last line of the answer.
-  Outcome ask(const AdminRequest& request, const std::function<void(const AdminSession&)>& session, const Line& line, AdminEnd& end);
+  Outcome ask(const AdminRequest& request, const std::function<void(const AdminSession&)>& session, const Line& line,
+              AdminEnd& end);
 
  private:
   bool send(std::string_view bytes) const;

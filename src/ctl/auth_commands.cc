@@ -30,7 +30,9 @@ using Fields = std::vector<std::pair<std::string, std::string>>;
 std::string listed(const Fields& fields) {
   std::string out;
   for (const auto& [name, value] : fields)
-    out += iequals(value, "y") || iequals(value, "yes") || value.empty() ? fmt::format("  {}\n", printable(name)) : fmt::format("  {}={}\n", printable(name), printable(value));
+    out += iequals(value, "y") || iequals(value, "yes") || value.empty()
+               ? fmt::format("  {}\n", printable(name))
+               : fmt::format("  {}={}\n", printable(name), printable(value));
   return out;
 }
 
@@ -59,7 +61,8 @@ int try_login(const Command& self, const Arguments& arguments, Console& console)
   }
   const AdminEnd end = ask(*request, console);
   if (console.json || !console.error.empty()) return end.status;
-  console.out += fmt::format("passdb: {} {}\nextra fields:\n  user={}\n{}", printable(request->user), verdict(end), printable(end.user), listed(end.passdb));
+  console.out += fmt::format("passdb: {} {}\nextra fields:\n  user={}\n{}", printable(request->user), verdict(end),
+                             printable(end.user), listed(end.passdb));
   if (!end.userdb.empty()) console.out += fmt::format("userdb fields:\n{}", listed(end.userdb));
   return end.status;
 }
@@ -70,11 +73,12 @@ int look_up_user(const Command& self, const Arguments& arguments, Console& conso
   const AdminEnd end = ask(*request, console);
   if (console.json || !console.error.empty()) return end.status == kExitNoPerm ? kExitNoUser : end.status;
   if (end.result == "ok")
-    console.out += fmt::format("passdb: {}\n  user      : {}\n{}", printable(request->user), printable(end.user), in_columns(end.passdb));
+    console.out += fmt::format("passdb: {}\n  user      : {}\n{}", printable(request->user), printable(end.user),
+                               in_columns(end.passdb));
   else if (end.result == "temporary")
-    console.error = fmt::format("passdb lookup failed temporarily{}{}; see the log", end.reason.empty() ? "" : ": ", printable(end.reason));
-  else
-    console.error = fmt::format("passdb lookup: user {} doesn't exist", printable(request->user));
+    console.error = fmt::format("passdb lookup failed temporarily{}{}; see the log", end.reason.empty() ? "" : ": ",
+                                printable(end.reason));
+  else console.error = fmt::format("passdb lookup: user {} doesn't exist", printable(request->user));
   return end.status == kExitNoPerm ? kExitNoUser : end.status;
 }
 

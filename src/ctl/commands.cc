@@ -29,7 +29,8 @@ int ask(AdminRequest request, Console& console, std::vector<AdminSession>& sessi
 }
 
 // A list of sessions; nothing for a filter is 67.
-int list(const Command& self, const Arguments& arguments, Console& console, std::string (*show)(std::vector<AdminSession>&)) {
+int list(const Command& self, const Arguments& arguments, Console& console,
+         std::string (*show)(std::vector<AdminSession>&)) {
   auto request = request_from(self, arguments);
   if (!request) return console.error = request.error(), kExitUsage;
   request->command = "who";
@@ -37,8 +38,9 @@ int list(const Command& self, const Arguments& arguments, Console& console, std:
   std::vector<AdminSession> sessions;
   AdminEnd end;
   if (const int failed = ask(std::move(*request), console, sessions, end)) return failed;
-  std::stable_sort(sessions.begin(), sessions.end(),
-                   [](const auto& a, const auto& b) { return std::tie(a.user, a.service, a.since) < std::tie(b.user, b.service, b.since); });
+  std::stable_sort(sessions.begin(), sessions.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.user, a.service, a.since) < std::tie(b.user, b.service, b.since);
+  });
   if (!console.json) console.out += show(sessions);
   return sessions.empty() && filtered ? kExitNoUser : kExitOk;
 }
@@ -88,7 +90,9 @@ int who(const Command& self, const Arguments& arguments, Console& console) {
   return list(self, arguments, console, arguments.one_line_each ? show_each : show_users);
 }
 
-int proxy_list(const Command& self, const Arguments& arguments, Console& console) { return list(self, arguments, console, show_proxied); }
+int proxy_list(const Command& self, const Arguments& arguments, Console& console) {
+  return list(self, arguments, console, show_proxied);
+}
 
 int kick(const Command& self, const Arguments& arguments, Console& console) {
   auto request = request_from(self, arguments);
@@ -97,7 +101,8 @@ int kick(const Command& self, const Arguments& arguments, Console& console) {
   std::vector<AdminSession> sessions;
   AdminEnd end;
   const int status = ask(std::move(*request), console, sessions, end);
-  if (!console.json && console.error.empty()) console.out += fmt::format("{} connection{} kicked\n", end.count, end.count == 1 ? "" : "s");
+  if (!console.json && console.error.empty())
+    console.out += fmt::format("{} connection{} kicked\n", end.count, end.count == 1 ? "" : "s");
   return status;
 }
 
@@ -119,13 +124,18 @@ constexpr Command kCommands[] = {
      "Backends are left at once, clients are closed over login_proxy_max_disconnect_delay.\n"
      "Logins that are on their way to a backend when the kick comes end, too.\n",
      Words::Filter, false, kick},
-    {"proxy list", "[MASK | NETWORK]...", "b:", "Show proxied sessions and where they go.", "", Words::AnyFilter, true, proxy_list},
-    {"proxy kick", "[MASK | NETWORK]...", "b:", "End proxied sessions.", "As kick, but local sessions stay.\n", Words::Filter, true, kick},
-    {"auth test", "[-x NAME=VALUE]... USER [PASSWORD]", "x:", "Try a login at the password databases.", kClientHelp, Words::Login, false, try_login},
-    {"auth login", "[-x NAME=VALUE]... USER [PASSWORD]", "x:", "Try a login, user databases included.", kClientHelp, Words::Login, false, try_login},
-    {"auth lookup", "[-x NAME=VALUE]... USER", "x:", "Show what the password databases have about a user.", kClientHelp, Words::User, false,
-     look_up_user},
-    {"auth cache flush", "[MASK]...", "", "Forget cached answers.", "All of them, or those about users that match.\n", Words::Masks, false, flush_cache},
+    {"proxy list", "[MASK | NETWORK]...", "b:", "Show proxied sessions and where they go.", "", Words::AnyFilter, true,
+     proxy_list},
+    {"proxy kick", "[MASK | NETWORK]...", "b:", "End proxied sessions.", "As kick, but local sessions stay.\n",
+     Words::Filter, true, kick},
+    {"auth test", "[-x NAME=VALUE]... USER [PASSWORD]", "x:", "Try a login at the password databases.", kClientHelp,
+     Words::Login, false, try_login},
+    {"auth login", "[-x NAME=VALUE]... USER [PASSWORD]", "x:", "Try a login, user databases included.", kClientHelp,
+     Words::Login, false, try_login},
+    {"auth lookup", "[-x NAME=VALUE]... USER", "x:", "Show what the password databases have about a user.", kClientHelp,
+     Words::User, false, look_up_user},
+    {"auth cache flush", "[MASK]...", "", "Forget cached answers.", "All of them, or those about users that match.\n",
+     Words::Masks, false, flush_cache},
     {"auth cache status", "", "", "Show what the cache holds and how it served.", "", Words::None, false, cache_status},
 };
 
@@ -134,7 +144,9 @@ bool begins_with(std::span<const std::string> words, const std::vector<std::stri
 }
 
 // A mask of digits only is a user (ADM-1).
-bool is_network(const std::string& word) { return word.find_first_of(".:/") != std::string::npos && Network::parse(word).has_value(); }
+bool is_network(const std::string& word) {
+  return word.find_first_of(".:/") != std::string::npos && Network::parse(word).has_value();
+}
 
 }  // namespace
 
@@ -151,7 +163,8 @@ namespace {
 Status take_filter(const Command& command, const Arguments& arguments, AdminRequest& request) {
   request.proxied = command.proxied;
   request.backend = arguments.backend;
-  if (!request.backend.empty() && !IpAddress::parse(request.backend)) return Error("backend " + request.backend + ": not an address");
+  if (!request.backend.empty() && !IpAddress::parse(request.backend))
+    return Error("backend " + request.backend + ": not an address");
   for (const std::string& word : arguments.words) {
     if (!is_network(word)) {
       request.users.push_back(word);
@@ -171,18 +184,22 @@ Status take_user(const Command& command, const Arguments& arguments, AdminReques
   if (arguments.words.size() > most) return Error(arguments.words[most] + ": one word too many");
   request.user = arguments.words[0];
   if (arguments.words.size() > 1) request.password = SecretString(arguments.words[1]);
-  const std::pair<std::string_view, std::string*> known[] = {{"service", &request.service}, {"rip", &request.rip}, {"lip", &request.lip}};
+  const std::pair<std::string_view, std::string*> known[] = {
+      {"service", &request.service}, {"rip", &request.rip}, {"lip", &request.lip}};
   for (const std::string& pair : arguments.client) {
     const size_t equal = pair.find('=');
-    const auto* row = std::find_if(std::begin(known), std::end(known), [&](const auto& k) { return k.first == pair.substr(0, equal); });
-    if (equal == std::string::npos || row == std::end(known)) return Error("-x " + pair + ": accepted: service=NAME, rip=ADDRESS, lip=ADDRESS");
+    const auto* row = std::find_if(std::begin(known), std::end(known),
+                                   [&](const auto& k) { return k.first == pair.substr(0, equal); });
+    if (equal == std::string::npos || row == std::end(known))
+      return Error("-x " + pair + ": accepted: service=NAME, rip=ADDRESS, lip=ADDRESS");
     *row->second = pair.substr(equal + 1);
   }
   return {};
 }
 
 Status take_masks(const Command& command, const Arguments& arguments, AdminRequest& request) {
-  if (command.words == Words::None && !arguments.words.empty()) return Error(arguments.words[0] + ": one word too many");
+  if (command.words == Words::None && !arguments.words.empty())
+    return Error(arguments.words[0] + ": one word too many");
   request.users = arguments.words;
   return {};
 }
@@ -195,7 +212,8 @@ Result<AdminRequest> request_from(const Command& command, const Arguments& argum
   static_assert(std::size(kTakes) == static_cast<size_t>(Words::kCount));
   AdminRequest request;
   request.command = command.name;
-  if (const Status taken = kTakes[static_cast<size_t>(command.words)](command, arguments, request); !taken) return Error(taken.error());
+  if (const Status taken = kTakes[static_cast<size_t>(command.words)](command, arguments, request); !taken)
+    return Error(taken.error());
   return request;
 }
 
@@ -213,8 +231,8 @@ std::string usage_text() {
 }
 
 std::string help_text(const Command& command) {
-  return fmt::format("Usage: posternctl {} {}\n{}\n{}{}", command.name, command.arguments, command.summary, command.help,
-                     command.words <= Words::Filter ? kFilterHelp : std::string_view());
+  return fmt::format("Usage: posternctl {} {}\n{}\n{}{}", command.name, command.arguments, command.summary,
+                     command.help, command.words <= Words::Filter ? kFilterHelp : std::string_view());
 }
 
 }  // namespace postern

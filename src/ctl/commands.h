@@ -15,8 +15,8 @@ namespace postern {
 // The command line behind the command's name.
 struct Arguments {
   std::vector<std::string> words;
-  bool one_line_each = false;  // -1
-  std::string backend;         // -b, --backend
+  bool one_line_each = false;       // -1
+  std::string backend;              // -b, --backend
   std::vector<std::string> client;  // -x NAME=VALUE: of the client to be imagined
 };
 
@@ -27,8 +27,8 @@ struct Console {
   std::string out, error;  // for standard output and standard error
 };
 
-// What stands behind a command's name: masks and a network, at least one of them, a user, a user and perhaps his password,
-// masks, nothing.
+// What stands behind a command's name: masks and a network, at least one of them, a user, a user and perhaps his
+// password, masks, nothing.
 enum class Words : uint8_t { AnyFilter, Filter, User, Login, Masks, None, kCount };
 
 struct Command {
@@ -36,9 +36,9 @@ struct Command {
   std::string_view arguments;  // "[MASK | NETWORK]..."
   std::string_view options;    // of getopt, those of kOptions
   std::string_view summary;
-  std::string_view help;       // more of it, lines with their ends
+  std::string_view help;  // more of it, lines with their ends
   Words words;
-  bool proxied;                // proxied sessions only
+  bool proxied;  // proxied sessions only
   int (*run)(const Command& self, const Arguments& arguments, Console& console);
 };
 

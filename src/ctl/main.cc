@@ -9,10 +9,10 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "conf/reader.h"
+#include "config.h"
 #include "ctl/commands.h"
 #include "ctl/password.h"
 #include "ctl/pw.h"
-#include "config.h"
 
 namespace postern {
 
@@ -23,9 +23,14 @@ struct Options {
   bool json = false;
 };
 
-constexpr option kGlobalOptions[] = {
-    {"json", no_argument, nullptr, 'j'}, {"help", no_argument, nullptr, 'h'}, {"version", no_argument, nullptr, 'V'}, {}};
-constexpr option kCommandOptions[] = {{"backend", required_argument, nullptr, 'b'}, {"json", no_argument, nullptr, 'j'}, {"help", no_argument, nullptr, 'h'}, {}};
+constexpr option kGlobalOptions[] = {{"json", no_argument, nullptr, 'j'},
+                                     {"help", no_argument, nullptr, 'h'},
+                                     {"version", no_argument, nullptr, 'V'},
+                                     {}};
+constexpr option kCommandOptions[] = {{"backend", required_argument, nullptr, 'b'},
+                                      {"json", no_argument, nullptr, 'j'},
+                                      {"help", no_argument, nullptr, 'h'},
+                                      {}};
 
 void print(FILE* where, const std::string& text) { ::fwrite(text.data(), 1, text.size(), where); }
 
@@ -87,7 +92,8 @@ int run_command(const Command& command, int argc, char** argv, Options options) 
   const auto socket = find_socket(options);
   if (!socket) return fail(kExitConfig, socket.error());
   AdminClient client;
-  if (const auto outcome = client.connect(*socket); outcome.status != kExitOk) return fail(outcome.status, outcome.error);
+  if (const auto outcome = client.connect(*socket); outcome.status != kExitOk)
+    return fail(outcome.status, outcome.error);
   Console console{client, options.json, {}, {}};
   const int status = command.run(command, *arguments, console);
   print(stdout, console.out);

@@ -21,11 +21,15 @@ struct FindingRow {
   int status;
   std::string_view error;
 };
-constexpr FindingRow kFindings[] = {{kExitOk, ""}, {kExitNoUser, "the password does not match"}, {kExitUsage, ""}, {kExitData, "the hash cannot be checked"}};
+constexpr FindingRow kFindings[] = {{kExitOk, ""},
+                                    {kExitNoUser, "the password does not match"},
+                                    {kExitUsage, ""},
+                                    {kExitData, "the hash cannot be checked"}};
 static_assert(std::size(kFindings) == static_cast<size_t>(VerifyResult::kCount));
 
 PwOutcome check(std::string_view hash, std::string_view password, const PwOptions& options) {
-  if (hash.empty() || hash[0] != '{' || hash.find('}') == std::string_view::npos) return failed(kExitUsage, "Missing {scheme} prefix from hash");
+  if (hash.empty() || hash[0] != '{' || hash.find('}') == std::string_view::npos)
+    return failed(kExitUsage, "Missing {scheme} prefix from hash");
   const Verification v = check_password(hash, password, options.scheme, false, options.user);
   const FindingRow& row = kFindings[static_cast<size_t>(v.result)];
   if (v.result == VerifyResult::Match) return {row.status, fmt::format("{} (verified)\n", hash), {}};
@@ -77,7 +81,8 @@ Result<PwOptions> parse_pw(int argc, char** argv) {
 
 PwOutcome run_pw(const PwOptions& options, AskPassword ask) {
   if (options.list) return {kExitOk, list(), {}};
-  if (!options.hash && !is_known_scheme(options.scheme)) return failed(kExitUsage, "Unknown scheme: " + printable(options.scheme, 40));
+  if (!options.hash && !is_known_scheme(options.scheme))
+    return failed(kExitUsage, "Unknown scheme: " + printable(options.scheme, 40));
   const Result<SecretString> password = options.password ? Result<SecretString>(*options.password) : ask();
   if (!password) return failed(kExitUsage, password.error());
   if (options.hash) return check(*options.hash, password->reveal(), options);

@@ -14,13 +14,13 @@ namespace postern {
 inline constexpr std::string_view kPwName = "pw", kPwSummary = "Make or check a stored password.";
 
 struct PwOptions {
-  std::string scheme = "CRYPT";            // -s
-  std::string user;                        // -u
-  std::optional<SecretString> password;    // -p
-  uint32_t rounds = 0;                     // -r; 0: what is usual
-  std::optional<std::string> hash;         // -t: checked instead of making one
-  bool list = false;                       // -l
-  bool verify = false;                     // -V: what was made is checked, too
+  std::string scheme = "CRYPT";          // -s
+  std::string user;                      // -u
+  std::optional<SecretString> password;  // -p
+  uint32_t rounds = 0;                   // -r; 0: what is usual
+  std::optional<std::string> hash;       // -t: checked instead of making one
+  bool list = false;                     // -l
+  bool verify = false;                   // -V: what was made is checked, too
 };
 
 struct PwOutcome {

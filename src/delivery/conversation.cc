@@ -23,9 +23,14 @@ std::string& scratch() {
 
 }  // namespace
 
-Conversation::Conversation(const DeliveryWorld& world, const DeliveryOptions& options, const DeliveryBackend& backend, ProxyRoute route,
-                           BackPlan plan, const Envelope& envelope, Owner& owner)
-    : world_(world), options_(options), backend_(backend), envelope_(envelope), route_(std::move(route)), owner_(owner) {
+Conversation::Conversation(const DeliveryWorld& world, const DeliveryOptions& options, const DeliveryBackend& backend,
+                           ProxyRoute route, BackPlan plan, const Envelope& envelope, Owner& owner)
+    : world_(world),
+      options_(options),
+      backend_(backend),
+      envelope_(envelope),
+      route_(std::move(route)),
+      owner_(owner) {
   destination_ = {route_.addresses.front(), route_.port};
   login_ = std::make_unique<ProxyLogin>(world.proxy, backend.side, options.proxy, route_, std::move(plan), *this);
 }
@@ -53,7 +58,8 @@ void Conversation::proxy_accepted(BackendReply reply) {
   login_->let_go();
   world_.proxy.loop.defer([login = std::shared_ptr<ProxyLogin>(std::move(login_))] {});  // it is what calls us
   DeliveryBackOutput out;
-  for (const Named& named : std::exchange(early_, {})) back_->add_recipient(named.recipient, named.address, named.forward, out);
+  for (const Named& named : std::exchange(early_, {}))
+    back_->add_recipient(named.recipient, named.address, named.forward, out);
   if (!in_.empty() || stream_.has_pending()) watch_.trigger(EV_READ);
   act_on(out);
 }
@@ -75,7 +81,8 @@ void Conversation::fail(ProxyTrouble trouble, const std::string& why) {
 
 void Conversation::lost(IoResult result) {
   const std::string error = result.state == IoState::Failed ? stream_.tls_error() : std::string();
-  fail(ProxyTrouble::Lost, "Remote server closed connection" + (error.empty() ? std::string() : ": " + printable(error)));
+  fail(ProxyTrouble::Lost,
+       "Remote server closed connection" + (error.empty() ? std::string() : ": " + printable(error)));
 }
 
 // --- recipients and message --------------------------------------------------------------
@@ -151,7 +158,8 @@ bool Conversation::flush_once() {
   uint64_t next = 0;
   BodyState state;
   if (sending_)
-    if (const Status read = append_piece(wire, next, state); !read) return fail(ProxyTrouble::Other, read.error()), false;
+    if (const Status read = append_piece(wire, next, state); !read)
+      return fail(ProxyTrouble::Other, read.error()), false;
   const size_t written = write_some(wire), commands = std::min(written, out_.size());
   out_.erase(0, commands);
   if (sending_) sending_->piece_sent += written - commands;
@@ -169,8 +177,10 @@ bool Conversation::flush_once() {
 // What is not out yet of the piece at hand; `next` and `state` are behind it.
 Status Conversation::append_piece(std::string& wire, uint64_t& next, BodyState& state) {
   const Mail& mail = sending_->mail;
-  const std::string_view header = std::string_view(mail.header).substr(std::min<uint64_t>(sending_->position, mail.header.size()));
-  const auto body = mail.spool.read(sending_->position + header.size() - mail.header.size(), world_.proxy.pool.buffer(), kPiece);
+  const std::string_view header =
+      std::string_view(mail.header).substr(std::min<uint64_t>(sending_->position, mail.header.size()));
+  const auto body =
+      mail.spool.read(sending_->position + header.size() - mail.header.size(), world_.proxy.pool.buffer(), kPiece);
   if (!body) return Error(body.error());
   state = sending_->state;
   const size_t begin = wire.size();
@@ -182,7 +192,8 @@ Status Conversation::append_piece(std::string& wire, uint64_t& next, BodyState& 
   return {};
 }
 
-// How much the kernel took. When the other end has gone its last words may say why: they are read next, and then its end.
+// How much the kernel took. When the other end has gone its last words may say why: they are read next, and then its
+// end.
 size_t Conversation::write_some(std::string_view wire) {
   size_t written = 0;
   while (written < wire.size()) {
@@ -206,15 +217,19 @@ size_t Conversation::write_some(std::string_view wire) {
 
 void Conversation::update_timer() {
   if (phase_ != Phase::Talking || back_->waiting_for().empty()) return timer_.stop();
-  const Milliseconds command = route_.timeout.count() > 0 ? std::min(route_.timeout, options_.command_timeout) : options_.command_timeout;
+  const Milliseconds command =
+      route_.timeout.count() > 0 ? std::min(route_.timeout, options_.command_timeout) : options_.command_timeout;
   const Instant now = world_.proxy.loop.now();
   const Milliseconds wait = mail_ ? std::chrono::ceil<Milliseconds>(deadline_ - now) : command;
   timer_.start(
-      world_.proxy.loop, std::max(wait, Milliseconds(0)), [](void* self) { static_cast<Conversation*>(self)->on_timeout(); }, this);
+      world_.proxy.loop, std::max(wait, Milliseconds(0)),
+      [](void* self) { static_cast<Conversation*>(self)->on_timeout(); }, this);
 }
 
 void Conversation::on_timeout() {
-  if (!mail_) return fail(ProxyTrouble::TimedOut, fmt::format("Timed out while waiting for the reply to {}", back_->waiting_for()));
+  if (!mail_)
+    return fail(ProxyTrouble::TimedOut,
+                fmt::format("Timed out while waiting for the reply to {}", back_->waiting_for()));
   DeliveryBackOutput out;
   const std::string text = fmt::format("transaction timed out while waiting for {}", back_->waiting_for());
   owner_.conversation_troubled(LogLevel::Error, text);

@@ -1,5 +1,5 @@
-// One backend's share of a transaction: the connection, the recipients that belong there, the message, and their outcomes
-// (LMTP-25 to LMTP-46).
+// One backend's share of a transaction: the connection, the recipients that belong there, the message, and their
+// outcomes (LMTP-25 to LMTP-46).
 #ifndef POSTERN_DELIVERY_CONVERSATION_H
 #define POSTERN_DELIVERY_CONVERSATION_H
 
@@ -26,13 +26,13 @@ struct DeliveryWorld {
 
 // From the settings.
 struct DeliveryOptions {
-  ProxyOptions proxy;                      // timeout: lmtp_proxy_connect_timeout
-  Milliseconds command_timeout{300000};    // for one answer
-  Milliseconds data_timeout{125000};       // from the first byte of a message to the last answer
-  Milliseconds idle_timeout{300000};       // of clients
+  ProxyOptions proxy;                    // timeout: lmtp_proxy_connect_timeout
+  Milliseconds command_timeout{300000};  // for one answer
+  Milliseconds data_timeout{125000};     // from the first byte of a message to the last answer
+  Milliseconds idle_timeout{300000};     // of clients
   uint64_t spool_memory = 128 * 1024;
-  bool proxies = true;                     // lmtp_proxy
-  uint32_t user_concurrency = 10;          // local deliveries for one user; 0: any number
+  bool proxies = true;             // lmtp_proxy
+  uint32_t user_concurrency = 10;  // local deliveries for one user; 0: any number
 };
 
 // What is to be delivered. Both outlive the sending.
@@ -55,8 +55,8 @@ class Conversation final : public ProxyLogin::Owner {
   };
 
   // `route`, `plan` as ProxyLogin's; `backend` and `envelope` outlive it.
-  Conversation(const DeliveryWorld& world, const DeliveryOptions& options, const DeliveryBackend& backend, ProxyRoute route, BackPlan plan,
-               const Envelope& envelope, Owner& owner);
+  Conversation(const DeliveryWorld& world, const DeliveryOptions& options, const DeliveryBackend& backend,
+               ProxyRoute route, BackPlan plan, const Envelope& envelope, Owner& owner);
   // Takes leave where that can be done in order.
   ~Conversation();
 
@@ -82,9 +82,9 @@ class Conversation final : public ProxyLogin::Owner {
   // The message on its way: what is out, and what of the next piece is.
   struct Sending {
     Mail mail;
-    uint64_t position = 0;   // of that piece, as it is
-    BodyState state{};       // before it
-    size_t piece_sent = 0;   // of it, as it is sent, the end of the message included
+    uint64_t position = 0;  // of that piece, as it is
+    BodyState state{};      // before it
+    size_t piece_sent = 0;  // of it, as it is sent, the end of the message included
   };
 
   // ProxyLogin::Owner
@@ -116,7 +116,7 @@ class Conversation final : public ProxyLogin::Owner {
   Phase phase_ = Phase::Connecting;
   Endpoint destination_;
   std::unique_ptr<ProxyLogin> login_;
-  std::vector<Named> early_;       // named before the backend was there
+  std::vector<Named> early_;  // named before the backend was there
   std::unique_ptr<DeliveryBack> back_;
   BackendRef backend_ref_;
   Stream stream_;
@@ -125,8 +125,8 @@ class Conversation final : public ProxyLogin::Owner {
   std::string in_, out_;
   std::optional<Sending> sending_;
   std::optional<Mail> mail_;  // begun; sent when the backend wants it
-  Instant deadline_{};              // of the data phase
-  Outcome failure_;                 // Failed without back_
+  Instant deadline_{};        // of the data phase
+  Outcome failure_;           // Failed without back_
 };
 
 }  // namespace postern

@@ -1,4 +1,5 @@
-// Saying goodbye to backends: they close first, so that the ports of our end are free at once and not after a minute in TIME_WAIT.
+// Saying goodbye to backends: they close first, so that the ports of our end are free at once and not after a minute in
+// TIME_WAIT.
 #ifndef POSTERN_DELIVERY_FAREWELLS_H
 #define POSTERN_DELIVERY_FAREWELLS_H
 

@@ -38,14 +38,10 @@ Status Spool::append(std::string_view bytes) {
   if (!broken_.empty()) return Error(broken_);
   const bool fits = !file_ && size_ + bytes.size() <= memory_limit_;
   Status status;
-  if (fits)
-    remember(bytes);
-  else
-    status = write_out(bytes);
-  if (status)
-    size_ += bytes.size();
-  else
-    broken_ = status.error();
+  if (fits) remember(bytes);
+  else status = write_out(bytes);
+  if (status) size_ += bytes.size();
+  else broken_ = status.error();
   return status;
 }
 
@@ -77,7 +73,8 @@ Result<std::string_view> Spool::read(uint64_t offset, char* buffer, size_t max) 
   ssize_t n;
   do n = ::pread(file_.get(), buffer, max, static_cast<off_t>(offset));
   while (n < 0 && errno == EINTR);
-  if (n <= 0) return Error(std::string("mail_temp_dir: ") + (n < 0 ? strerror(errno) : "the file is shorter than it was"));
+  if (n <= 0)
+    return Error(std::string("mail_temp_dir: ") + (n < 0 ? strerror(errno) : "the file is shorter than it was"));
   return std::string_view(buffer, static_cast<size_t>(n));
 }
 

@@ -1,5 +1,5 @@
-// A message while it is on its way: in memory as long as it is small, then in a temporary file that has no name (LMTP-38). It
-// goes with the process: nothing is acknowledged that is only here (LMTP-46).
+// A message while it is on its way: in memory as long as it is small, then in a temporary file that has no name
+// (LMTP-38). It goes with the process: nothing is acknowledged that is only here (LMTP-46).
 #ifndef POSTERN_DELIVERY_SPOOL_H
 #define POSTERN_DELIVERY_SPOOL_H
 
@@ -34,8 +34,8 @@ class Spool {
   Status append(std::string_view bytes);
   uint64_t size() const { return size_; }
   bool is_in_memory() const { return !file_; }
-  // Bytes from `offset` on, at most `max`; in `buffer`, which has room for them, or in the spool itself. Empty behind the end. The
-  // error: the file cannot be read.
+  // Bytes from `offset` on, at most `max`; in `buffer`, which has room for them, or in the spool itself. Empty behind
+  // the end. The error: the file cannot be read.
   Result<std::string_view> read(uint64_t offset, char* buffer, size_t max) const;
 
  private:

@@ -10,14 +10,21 @@ namespace {
 // LMTP-25. Time limits are the first recipient's.
 bool same_place(const Conversation& conversation, const DeliveryRoute& route) {
   const ProxyRoute &a = conversation.route(), &b = route.proxy;
-  return &conversation.backend() == route.backend && a.host == b.host && a.addresses == b.addresses && a.port == b.port && a.source == b.source &&
-         a.tls == b.tls && a.verify_certificate == b.verify_certificate && a.trusted == b.trusted && a.preamble == b.preamble;
+  return &conversation.backend() == route.backend && a.host == b.host && a.addresses == b.addresses &&
+         a.port == b.port && a.source == b.source && a.tls == b.tls && a.verify_certificate == b.verify_certificate &&
+         a.trusted == b.trusted && a.preamble == b.preamble;
 }
 
 }  // namespace
 
-Transaction::Transaction(const DeliveryWorld& world, const DeliveryOptions& options, Envelope envelope, std::string id, BackPlan plan, Owner& owner)
-    : world_(world), options_(options), envelope_(std::move(envelope)), id_(std::move(id)), plan_(std::move(plan)), owner_(owner) {}
+Transaction::Transaction(const DeliveryWorld& world, const DeliveryOptions& options, Envelope envelope, std::string id,
+                         BackPlan plan, Owner& owner)
+    : world_(world),
+      options_(options),
+      envelope_(std::move(envelope)),
+      id_(std::move(id)),
+      plan_(std::move(plan)),
+      owner_(owner) {}
 
 // `hops`: redirects so far, each of which takes one from the proxies that may follow (LMTP-24).
 BackPlan Transaction::plan_for(const ProxyRoute& route, uint32_t hops) const {
@@ -33,7 +40,8 @@ Conversation& Transaction::conversation_with(DeliveryRoute route, uint32_t hops)
   for (const auto& conversation : conversations_)
     if (same_place(*conversation, route)) return *conversation;
   BackPlan plan = plan_for(route.proxy, hops);
-  conversations_.push_back(std::make_unique<Conversation>(world_, options_, *route.backend, std::move(route.proxy), std::move(plan), envelope_, *this));
+  conversations_.push_back(std::make_unique<Conversation>(world_, options_, *route.backend, std::move(route.proxy),
+                                                          std::move(plan), envelope_, *this));
   conversations_.back()->start();
   return *conversations_.back();
 }
@@ -48,7 +56,8 @@ void Transaction::send_to(const Recipient& recipient, DeliveryRoute route, std::
 
 void Transaction::settled(uint32_t recipient, Outcome outcome) {
   const auto sent = sent_.find(recipient);
-  if (outcome.kind == OutcomeKind::Redirected && !complete_ && sent != sent_.end() && follow(sent->second, outcome)) return;
+  if (outcome.kind == OutcomeKind::Redirected && !complete_ && sent != sent_.end() && follow(sent->second, outcome))
+    return;
   owner_.backend_answered(recipient, std::move(outcome));
 }
 

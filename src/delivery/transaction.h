@@ -1,5 +1,5 @@
-// The backends of one message: recipients are brought together where they belong to the same one, the message goes to all of
-// them at once, and what one of them does changes nobody's answer at another (LMTP-25, LMTP-43).
+// The backends of one message: recipients are brought together where they belong to the same one, the message goes to
+// all of them at once, and what one of them does changes nobody's answer at another (LMTP-25, LMTP-43).
 #ifndef POSTERN_DELIVERY_TRANSACTION_H
 #define POSTERN_DELIVERY_TRANSACTION_H
 
@@ -17,8 +17,8 @@ class Transaction final : public Conversation::Owner {
  public:
   class Owner {
    public:
-    // Of a recipient that was sent to a backend: when he was named, then of the message. The transaction must outlive the turn
-    // of the loop.
+    // Of a recipient that was sent to a backend: when he was named, then of the message. The transaction must outlive
+    // the turn of the loop.
     virtual void backend_answered(uint32_t recipient, Outcome outcome) = 0;
     // For the log.
     virtual void backend_troubled(LogLevel level, const std::string& line) = 0;
@@ -27,8 +27,10 @@ class Transaction final : public Conversation::Owner {
     ~Owner() = default;
   };
 
-  // `plan`: what backends are told, but for `forward.session` and what the route says. `id`: LMTP-35. `options` outlives it.
-  Transaction(const DeliveryWorld& world, const DeliveryOptions& options, Envelope envelope, std::string id, BackPlan plan, Owner& owner);
+  // `plan`: what backends are told, but for `forward.session` and what the route says. `id`: LMTP-35. `options`
+  // outlives it.
+  Transaction(const DeliveryWorld& world, const DeliveryOptions& options, Envelope envelope, std::string id,
+              BackPlan plan, Owner& owner);
 
   // `address`: what he is called there.
   void send_to(const Recipient& recipient, DeliveryRoute route, std::string address);

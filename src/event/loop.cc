@@ -57,7 +57,8 @@ void Watch::start(Loop& loop, int fd, short what, Callback callback, void* owner
 
 void Watch::set(short what) {
   if (callback_ == nullptr || what == this->what()) return;
-  const short triggered = event_.ev_evcallback.evcb_flags & (EVLIST_ACTIVE | EVLIST_ACTIVE_LATER) ? event_.ev_res : short{0};
+  const short triggered =
+      event_.ev_evcallback.evcb_flags & (EVLIST_ACTIVE | EVLIST_ACTIVE_LATER) ? event_.ev_res : short{0};
   event_del(&event_);
   event_assign(&event_, event_.ev_base, event_.ev_fd, static_cast<short>(what | EV_PERSIST), callback_,
                event_.ev_evcallback.evcb_arg);
@@ -98,7 +99,8 @@ void Timer::fired(evutil_socket_t, short, void* self) {
 
 SignalWatch::SignalWatch(Loop& loop, int signal, std::function<void()> callback) : callback_(std::move(callback)) {
   event_ = evsignal_new(
-      loop.base(), signal, [](evutil_socket_t, short, void* self) { static_cast<SignalWatch*>(self)->callback_(); }, this);
+      loop.base(), signal, [](evutil_socket_t, short, void* self) { static_cast<SignalWatch*>(self)->callback_(); },
+      this);
   event_add(event_, nullptr);
 }
 

@@ -57,7 +57,7 @@ Json object_of(const Texts& texts) {
 }
 
 template <class T>
-  requires std::is_integral_v<T>
+requires std::is_integral_v<T>
 bool take(const Json& object, const char* name, T& out) {
   const auto found = object.find(name);
   if (found == object.end()) return true;
@@ -102,8 +102,10 @@ std::string encode_admin(const AdminRequest& r) {
 }
 
 std::string encode_admin(const AdminSession& s) {
-  Json out{{"user", s.user}, {"service", s.service}, {"session", s.session}, {"rip", s.rip},     {"rport", s.rport},
-           {"lip", s.lip},   {"lport", s.lport},     {"pid", s.pid},         {"since", s.since}};
+  Json out{
+      {"user", s.user}, {"service", s.service}, {"session", s.session}, {"rip", s.rip},     {"rport", s.rport},
+      {"lip", s.lip},   {"lport", s.lport},     {"pid", s.pid},         {"since", s.since},
+  };
   if (!s.host.empty()) {
     out["host"] = s.host;
     out["port"] = s.port;
@@ -114,7 +116,8 @@ std::string encode_admin(const AdminSession& s) {
 std::string encode_admin(const AdminEnd& e) {
   Json out{{"v", kAdminVersion}, {"status", e.status}, {"count", e.count}};
   if (!e.error.empty()) out["error"] = e.error;
-  for (const auto& [name, value] : {std::pair("user", &e.user), std::pair("result", &e.result), std::pair("reason", &e.reason)})
+  for (const auto& [name, value] :
+       {std::pair("user", &e.user), std::pair("result", &e.result), std::pair("reason", &e.reason)})
     if (!value->empty()) out[name] = *value;
   if (!e.passdb.empty()) out["passdb"] = object_of(e.passdb);
   if (!e.userdb.empty()) out["userdb"] = object_of(e.userdb);
@@ -129,7 +132,8 @@ Result<AdminRequest> decode_admin_request(std::string_view line) {
   if (!take(*object, "v", version) || version != kAdminVersion) return Error("v is not 1");
   if (!take(*object, "cmd", r.command) || !take(*object, "users", r.users) || !take(*object, "network", r.network) ||
       !take(*object, "backend", r.backend) || !take(*object, "proxied", r.proxied) || !take(*object, "user", r.user) ||
-      !take(*object, "password", r.password) || !take(*object, "service", r.service) || !take(*object, "rip", r.rip) || !take(*object, "lip", r.lip))
+      !take(*object, "password", r.password) || !take(*object, "service", r.service) || !take(*object, "rip", r.rip) ||
+      !take(*object, "lip", r.lip))
     return Error("a member has the wrong type");
   return r;
 }
@@ -149,8 +153,9 @@ Result<std::variant<AdminSession, AdminEnd>> decode_admin_answer(std::string_vie
   }
   AdminSession s;
   if (!take(*object, "user", s.user) || !take(*object, "service", s.service) || !take(*object, "session", s.session) ||
-      !take(*object, "rip", s.rip) || !take(*object, "lip", s.lip) || !take(*object, "host", s.host) || !take(*object, "rport", s.rport) ||
-      !take(*object, "lport", s.lport) || !take(*object, "port", s.port) || !take(*object, "pid", s.pid) || !take(*object, "since", s.since))
+      !take(*object, "rip", s.rip) || !take(*object, "lip", s.lip) || !take(*object, "host", s.host) ||
+      !take(*object, "rport", s.rport) || !take(*object, "lport", s.lport) || !take(*object, "port", s.port) ||
+      !take(*object, "pid", s.pid) || !take(*object, "since", s.since))
     return wrong;
   return Answer(std::move(s));
 }

@@ -27,10 +27,10 @@ struct AdminRequest {
   std::string command;             // "who", "kick", "auth test" ...
   std::vector<std::string> users;  // masks with * and ?
   std::string network, backend;
-  bool proxied = false;            // proxied sessions only
-  std::string user;                // auth: whom it is about
+  bool proxied = false;  // proxied sessions only
+  std::string user;      // auth: whom it is about
   SecretString password;
-  std::string service, rip, lip;   // the client to be imagined
+  std::string service, rip, lip;  // the client to be imagined
 };
 
 // {"user":"joe","service":"imap","session":"...","rip":"192.0.2.1","rport":50000,"lip":"192.0.2.9","lport":993,
@@ -43,8 +43,8 @@ struct AdminSession {
   int64_t since = 0;
 };
 
-// {"v":1,"status":0,"count":2}, with "error" when status is not 0. `count`: sessions found, or kicked; cache entries flushed.
-// Answers about a user have {"user":"joe","result":"ok","passdb":{"host":"10.0.0.1"},"userdb":{}} as well.
+// {"v":1,"status":0,"count":2}, with "error" when status is not 0. `count`: sessions found, or kicked; cache entries
+// flushed. Answers about a user have {"user":"joe","result":"ok","passdb":{"host":"10.0.0.1"},"userdb":{}} as well.
 struct AdminEnd {
   int status = 0;  // exit code for posternctl
   uint64_t count = 0;

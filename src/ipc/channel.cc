@@ -14,8 +14,8 @@ namespace postern {
 
 namespace {
 
-constexpr Milliseconds kSoon{30};                        // send_soon()
-constexpr size_t kMaxQueuedBytes = 64 * 1024 * 1024;     // a peer that reads nothing for this long is lost
+constexpr Milliseconds kSoon{30};                     // send_soon()
+constexpr size_t kMaxQueuedBytes = 64 * 1024 * 1024;  // a peer that reads nothing for this long is lost
 constexpr size_t kControlBytes = CMSG_SPACE(kMaxDescriptors * sizeof(int));
 
 // Shared by the channels of the process: nothing is kept between two calls.
@@ -126,8 +126,7 @@ void Channel::on_ready(short what) {
   const auto alive = alive_;
   if (what & EV_WRITE) flush();
   if (what & EV_READ)
-    while (*alive && !dead_ && receive_batch()) {
-    }
+    while (*alive && !dead_ && receive_batch()) {}
 }
 
 // Receives what one call brings; true when there may be more.
@@ -143,12 +142,9 @@ bool Channel::receive_batch() {
   for (int i = 0; i < got; ++i) descriptors[i] = batch.take_descriptors(i);
   const auto alive = alive_;
   for (int i = 0; i < got && *alive && !dead_; ++i) {
-    if (batch.cut(i))
-      die("message truncated");
-    else if (batch.bytes(i).empty())
-      die("closed");  // a packet of no bytes is end of file; none is ever sent
-    else
-      events_.packet(batch.bytes(i), descriptors[i]);
+    if (batch.cut(i)) die("message truncated");
+    else if (batch.bytes(i).empty()) die("closed");  // a packet of no bytes is end of file; none is ever sent
+    else events_.packet(batch.bytes(i), descriptors[i]);
   }
   for (int i = 0; i < got; ++i) batch.wipe(i);
   return *alive && !dead_ && got == static_cast<int>(kPacketsPerCall);
@@ -161,9 +157,10 @@ void Channel::die(std::string_view why) {
   watch_.stop();
   queue_.clear();
   queued_bytes_ = 0;
-  if (events_.lost) loop_.defer([this, alive = alive_, text = std::string(why)] {
-    if (*alive) events_.lost(text);
-  });
+  if (events_.lost)
+    loop_.defer([this, alive = alive_, text = std::string(why)] {
+      if (*alive) events_.lost(text);
+    });
 }
 
 }  // namespace postern

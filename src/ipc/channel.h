@@ -29,7 +29,8 @@ inline constexpr size_t kMaxDescriptors = 4;  // per message
 template <Message M>
 Result<M> decode_message(std::string_view packet) {
   M m;
-  if (packet.empty() || static_cast<uint8_t>(packet[0]) != Messages::number_of<M>()) return Error("not " + std::string(M::kName));
+  if (packet.empty() || static_cast<uint8_t>(packet[0]) != Messages::number_of<M>())
+    return Error("not " + std::string(M::kName));
   Reader r(packet.substr(1));
   r.get(m);
   if (!r.ok()) return Error(std::string(M::kName) + ": short or malformed");
@@ -140,7 +141,8 @@ Status dispatch(std::string_view packet, std::span<Fd> descriptors, Role from, R
   if (packet.empty()) return Error("empty message");
   Status status;
   const bool known = Messages::with_type(static_cast<uint8_t>(packet[0]), [&]<class M>() {
-    if constexpr (requires(const M& m) { handler.on(m); } || requires(const M& m) { handler.on(m, descriptors); }) {
+    if constexpr (
+        requires(const M& m) { handler.on(m); } || requires(const M& m) { handler.on(m, descriptors); }) {
       if (!Channel::allowed(M::kDirection, from, to)) {
         status = Error(std::string(M::kName) + " from " + std::string(name_of(from)) + " is not allowed");
         return;
@@ -150,10 +152,8 @@ Status dispatch(std::string_view packet, std::span<Fd> descriptors, Role from, R
         status = Error(message.error());
         return;
       }
-      if constexpr (requires(const M& m) { handler.on(m, descriptors); })
-        handler.on(*message, descriptors);
-      else
-        handler.on(*message);
+      if constexpr (requires(const M& m) { handler.on(m, descriptors); }) handler.on(*message, descriptors);
+      else handler.on(*message);
     } else {
       status = Error(std::string(M::kName) + " is not expected here");
     }

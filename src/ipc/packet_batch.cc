@@ -50,7 +50,8 @@ std::vector<Fd> PacketBatch::take_descriptors(int i) const {
 
 uint32_t PacketBatch::sender(int i) const {
   ucred who{};
-  each_control(messages_[i].msg_hdr, SCM_CREDENTIALS, [&](const unsigned char* data, size_t) { memcpy(&who, data, sizeof who); });
+  each_control(messages_[i].msg_hdr, SCM_CREDENTIALS,
+               [&](const unsigned char* data, size_t) { memcpy(&who, data, sizeof who); });
   return static_cast<uint32_t>(who.pid);
 }
 

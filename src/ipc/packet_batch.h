@@ -18,8 +18,8 @@ inline constexpr unsigned kPacketsPerCall = 16;
 
 class PacketBatch {
  public:
-  // Packets of up to `packet_room` bytes; `control_room` bytes (CMSG_SPACE) for what comes with each. Room costs nothing
-  // until packets fill it.
+  // Packets of up to `packet_room` bytes; `control_room` bytes (CMSG_SPACE) for what comes with each. Room costs
+  // nothing until packets fill it.
   PacketBatch(size_t packet_room, size_t control_room);
   PacketBatch(const PacketBatch&) = delete;
   PacketBatch& operator=(const PacketBatch&) = delete;

@@ -40,13 +40,15 @@ std::string formatted_time(const std::string& format, uint64_t wall_milliseconds
 
 std::string rfc3339(uint64_t wall_milliseconds) {
   const tm utc = broken_down(wall_milliseconds, &::gmtime_r);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, wall_milliseconds % 1000);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
+                     utc.tm_hour, utc.tm_min, utc.tm_sec, wall_milliseconds % 1000);
 }
 
 }  // namespace
 
 std::string format_for_file(const LogLine& line, const std::string& timestamp) {
-  return fmt::format("{}{}: {}: {}\n", formatted_time(timestamp, line.wall_milliseconds), line.service, name_of(line.record.level), line.record.content);
+  return fmt::format("{}{}: {}: {}\n", formatted_time(timestamp, line.wall_milliseconds), line.service,
+                     name_of(line.record.level), line.record.content);
 }
 
 std::string format_for_syslog(const LogLine& line) {
@@ -54,7 +56,8 @@ std::string format_for_syslog(const LogLine& line) {
 }
 
 std::string format_as_json(const LogLine& line) {
-  std::string out = fmt::format("{{\"ts\":\"{}\",\"level\":\"{}\",\"service\":", rfc3339(line.wall_milliseconds), row_of(line.record.level).json);
+  std::string out = fmt::format("{{\"ts\":\"{}\",\"level\":\"{}\",\"service\":", rfc3339(line.wall_milliseconds),
+                                row_of(line.record.level).json);
   append_json_string(out, line.service);
   fmt::format_to(std::back_inserter(out), ",\"pid\":{},", line.pid);
   if (line.record.json) {

@@ -12,7 +12,7 @@ namespace postern {
 
 struct LogLine {
   std::string_view service;
-  uint32_t pid = 0;                // 0: not known
+  uint32_t pid = 0;  // 0: not known
   uint64_t wall_milliseconds = 0;
   LogRecord record;
 };

@@ -49,7 +49,8 @@ int log_main(int argc, char** argv) {
   LogProcess log(process);
   process.open_control(
       [&log](std::string_view packet, std::span<Fd> descriptors) {
-        if (const Status status = dispatch(packet, descriptors, Role::Master, Role::Log, log); !status) fatal(kExitSoftware, status.error());
+        if (const Status status = dispatch(packet, descriptors, Role::Master, Role::Log, log); !status)
+          fatal(kExitSoftware, status.error());
       },
       [&log] { log.orphaned(); });
   process.show("");

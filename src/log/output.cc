@@ -24,9 +24,11 @@ struct FacilityRow {
   int facility;
 };
 constexpr FacilityRow kFacilities[] = {
-    {"mail", LOG_MAIL},     {"daemon", LOG_DAEMON}, {"auth", LOG_AUTH},     {"authpriv", LOG_AUTHPRIV}, {"user", LOG_USER},
-    {"local0", LOG_LOCAL0}, {"local1", LOG_LOCAL1}, {"local2", LOG_LOCAL2}, {"local3", LOG_LOCAL3},     {"local4", LOG_LOCAL4},
-    {"local5", LOG_LOCAL5}, {"local6", LOG_LOCAL6}, {"local7", LOG_LOCAL7}};
+    {"mail", LOG_MAIL},     {"daemon", LOG_DAEMON}, {"auth", LOG_AUTH},     {"authpriv", LOG_AUTHPRIV},
+    {"user", LOG_USER},     {"local0", LOG_LOCAL0}, {"local1", LOG_LOCAL1}, {"local2", LOG_LOCAL2},
+    {"local3", LOG_LOCAL3}, {"local4", LOG_LOCAL4}, {"local5", LOG_LOCAL5}, {"local6", LOG_LOCAL6},
+    {"local7", LOG_LOCAL7},
+};
 
 }  // namespace
 
@@ -79,7 +81,8 @@ bool Output::pump() {
     failing_ = false;
     complain_(fmt::format("{}: writing again", name_));
   }
-  if (lost_ != lost_told_) complain_(fmt::format("{}: {} lines were lost", name_, lost_ - std::exchange(lost_told_, lost_)));
+  if (lost_ != lost_told_)
+    complain_(fmt::format("{}: {} lines were lost", name_, lost_ - std::exchange(lost_told_, lost_)));
   return true;
 }
 
@@ -104,7 +107,8 @@ Output::Progress StderrOutput::write_some(std::string_view text) {
   return {0, errno == EINTR || errno == EAGAIN ? 0 : errno};
 }
 
-SyslogOutput::SyslogOutput(int facility, std::string ident, std::function<void(std::string_view)> complain, std::string path)
+SyslogOutput::SyslogOutput(int facility, std::string ident, std::function<void(std::string_view)> complain,
+                           std::string path)
     : Output("syslog", std::move(complain)), facility_(facility), ident_(std::move(ident)), path_(std::move(path)) {}
 
 std::string SyslogOutput::frame(int priority, std::string_view text, uint64_t wall_milliseconds) const {
@@ -113,7 +117,8 @@ std::string SyslogOutput::frame(int priority, std::string_view text, uint64_t wa
   ::localtime_r(&seconds, &local);
   char stamp[32];
   const size_t length = ::strftime(stamp, sizeof stamp, "%b %e %H:%M:%S", &local);
-  return fmt::format("<{}>{} {}: {}", facility_ | priority, std::string_view(stamp, length), ident_, text.substr(0, kMaxDatagram));
+  return fmt::format("<{}>{} {}: {}", facility_ | priority, std::string_view(stamp, length), ident_,
+                     text.substr(0, kMaxDatagram));
 }
 
 bool SyslogOutput::connect() {

@@ -16,7 +16,8 @@ namespace postern {
 class Output {
  public:
   // `name` for complaints; `complain` gets them, at most one per outage and one at its end.
-  Output(std::string name, std::function<void(std::string_view)> complain) : name_(std::move(name)), complain_(std::move(complain)) {}
+  Output(std::string name, std::function<void(std::string_view)> complain)
+      : name_(std::move(name)), complain_(std::move(complain)) {}
   virtual ~Output() = default;
 
   // Writes first when there is no room; a line that finds none even then is lost, and counted.
@@ -57,7 +58,10 @@ class FileOutput final : public Output {
  public:
   using Output::Output;
   // Continues in another descriptor of the same path (ReopenLogs).
-  void reopen(Fd fd) { fd_ = std::move(fd); restart(); }
+  void reopen(Fd fd) {
+    fd_ = std::move(fd);
+    restart();
+  }
 
  protected:
   Progress write_some(std::string_view text) override;
@@ -78,7 +82,8 @@ class StderrOutput final : public Output {
 // The local syslog by its datagram socket (RFC 3164 framing); libc's would wait for room.
 class SyslogOutput final : public Output {
  public:
-  SyslogOutput(int facility, std::string ident, std::function<void(std::string_view)> complain, std::string path = "/dev/log");
+  SyslogOutput(int facility, std::string ident, std::function<void(std::string_view)> complain,
+               std::string path = "/dev/log");
   // A complete datagram.
   std::string frame(int priority, std::string_view text, uint64_t wall_milliseconds) const;
 

@@ -50,7 +50,8 @@ Output* LogRouter::open(const std::string& path) {
   if (const auto found = outputs_.find(path); found != outputs_.end()) return found->second.get();
   std::unique_ptr<Output> output;
   if (path == "syslog") {
-    auto syslog = std::make_unique<SyslogOutput>(syslog_facility_of(settings_.text(Key::syslog_facility)), ident_of(settings_), [](std::string_view) {});
+    auto syslog = std::make_unique<SyslogOutput>(syslog_facility_of(settings_.text(Key::syslog_facility)),
+                                                 ident_of(settings_), [](std::string_view) {});
     syslog_ = syslog.get();
     output = std::move(syslog);
   } else if (is_log_file(path)) {
@@ -77,7 +78,10 @@ void LogRouter::add_input(const std::string& service, Fd socket) {
   input.socket = std::move(socket);
   input.watch.start(
       loop_, input.socket.get(), EV_READ,
-      [](evutil_socket_t, short, void* i) { static_cast<Input*>(i)->router->read_some(*static_cast<Input*>(i), kPacketsPerTurn); }, &input);
+      [](evutil_socket_t, short, void* i) {
+        static_cast<Input*>(i)->router->read_some(*static_cast<Input*>(i), kPacketsPerTurn);
+      },
+      &input);
 }
 
 // True when there may be more. May destroy the input, at the end of the turn.
@@ -124,9 +128,9 @@ void LogRouter::write(const std::string& service, const LogBatch& batch) {
     }
     Output* output = by_level_[static_cast<size_t>(record.level)];
     if (output == syslog_)
-      output->add(syslog_->frame(syslog_priority(record.level), json_ ? format_as_json(line) : format_for_syslog(line), line.wall_milliseconds));
-    else
-      output->add(json_ ? format_as_json(line) + "\n" : format_for_file(line, settings_.text(Key::log_timestamp)));
+      output->add(syslog_->frame(syslog_priority(record.level), json_ ? format_as_json(line) : format_for_syslog(line),
+                                 line.wall_milliseconds));
+    else output->add(json_ ? format_as_json(line) + "\n" : format_for_file(line, settings_.text(Key::log_timestamp)));
   }
 }
 
@@ -141,8 +145,7 @@ void LogRouter::pump() {
 
 void LogRouter::finish() {
   for (const auto& input : inputs_)
-    while (input->socket && input->watch.what() != 0 && read_some(*input, kPacketsPerTurn)) {
-    }
+    while (input->socket && input->watch.what() != 0 && read_some(*input, kPacketsPerTurn)) {}
   pump();
 }
 

@@ -35,10 +35,8 @@ void AuthClient::disconnect() {
 }
 
 void AuthClient::lost(std::string_view why) {
-  if (pending_.empty())
-    log_debug(fmt::format("Lost connection to auth: {}", why));
-  else
-    log_warning(fmt::format("Lost connection to auth with {} requests under way: {}", pending_.size(), why));
+  if (pending_.empty()) log_debug(fmt::format("Lost connection to auth: {}", why));
+  else log_warning(fmt::format("Lost connection to auth with {} requests under way: {}", pending_.size(), why));
   channel_.reset();
   ready_ = false;
   lost_at_ = loop_.now();
@@ -80,7 +78,9 @@ AuthTicket AuthClient::ask(Waiter& waiter, Question question, Fd message) {
 
 AuthTicket AuthClient::begin(Waiter& waiter, AuthStart start) { return ask(waiter, std::move(start), Fd()); }
 
-AuthTicket AuthClient::begin(Waiter& waiter, UserLookup lookup, Fd message) { return ask(waiter, std::move(lookup), std::move(message)); }
+AuthTicket AuthClient::begin(Waiter& waiter, UserLookup lookup, Fd message) {
+  return ask(waiter, std::move(lookup), std::move(message));
+}
 
 void AuthClient::respond(const AuthTicket& ticket, SecretString response) {
   const auto it = pending_.find(ticket.id());

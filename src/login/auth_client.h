@@ -52,8 +52,8 @@ class AuthClient {
     ~Waiter() = default;
   };
 
-  // `slow`: IMAP-106. `outage`: how long requests wait for a new auth process before they fail for now. `patience`: how long they wait
-  // for one that is there and says nothing; it gives up earlier itself.
+  // `slow`: IMAP-106. `outage`: how long requests wait for a new auth process before they fail for now. `patience`: how
+  // long they wait for one that is there and says nothing; it gives up earlier itself.
   AuthClient(Loop& loop, Milliseconds slow, Milliseconds outage, Milliseconds patience);
 
   // A socket to a (new) auth process. `trusted_ready`: it is known to serve already.

@@ -117,10 +117,8 @@ void ClientSide::refuse_header(std::string_view why) { lose(fmt::format("PROXY h
 void ClientSide::secure() {
   starttls_ = true;
   flush_then_tls_ = !out_.empty();
-  if (flush_then_tls_)
-    phase_ = Phase::Handshake;
-  else
-    begin_handshake();
+  if (flush_then_tls_) phase_ = Phase::Handshake;
+  else begin_handshake();
 }
 
 void ClientSide::begin_handshake() {
@@ -167,7 +165,8 @@ void ClientSide::look_at_certificate() {
   info_.cert_name = shown.name;
   info_.cert_fp = shown.fingerprint;
   info_.cert_key_fp = shown.key_fingerprint;
-  if (!shown.why.empty() && view_->auth_verbose) log(LogLevel::Info, "note", "Client certificate is not valid: " + shown.why);
+  if (!shown.why.empty() && view_->auth_verbose)
+    log(LogLevel::Info, "note", "Client certificate is not valid: " + shown.why);
 }
 
 // --- bytes -----------------------------------------------------------------------
@@ -272,11 +271,20 @@ void ClientSide::log(LogLevel level, std::string_view event, std::string_view me
 void ClientSide::log_with(std::string_view elements, LogLevel level, std::string_view event, std::string_view message,
                           std::vector<std::pair<std::string_view, std::string_view>> facts) const {
   if (!log_sink().wants_facts()) return log_sink().event({level, event, message, elements, {}, view_->log_format()});
-  const std::string rip = info_.remote.ip.text(), rport = std::to_string(info_.remote.port), lip = info_.local.ip.text(),
-                    lport = std::to_string(info_.local.port);
-  LogEvent told{level, event, message, elements,
-                {{"user", info_.user}, {"method", info_.mechanism}, {"rip", rip}, {"rport", rport}, {"lip", lip}, {"lport", lport},
-                 {"tls", info_.tls}, {"session", info_.session}},
+  const std::string rip = info_.remote.ip.text(), rport = std::to_string(info_.remote.port),
+                    lip = info_.local.ip.text(), lport = std::to_string(info_.local.port);
+  LogEvent told{level,
+                event,
+                message,
+                elements,
+                {{"user", info_.user},
+                 {"method", info_.mechanism},
+                 {"rip", rip},
+                 {"rport", rport},
+                 {"lip", lip},
+                 {"lport", lport},
+                 {"tls", info_.tls},
+                 {"session", info_.session}},
                 view_->log_format()};
   told.facts.insert(told.facts.end(), facts.begin(), facts.end());
   log_sink().event(told);

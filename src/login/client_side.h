@@ -1,5 +1,5 @@
-// The client's side of a connection, whatever is spoken on it: PROXY header, TLS, who he is and what counts as secured, bytes
-// both ways, log lines. It has no word of any protocol and knows no phase of one.
+// The client's side of a connection, whatever is spoken on it: PROXY header, TLS, who he is and what counts as secured,
+// bytes both ways, log lines. It has no word of any protocol and knows no phase of one.
 #ifndef POSTERN_LOGIN_CLIENT_SIDE_H
 #define POSTERN_LOGIN_CLIENT_SIDE_H
 
@@ -120,8 +120,8 @@ class ClientSide {
   // PROXY header changes it, what a trusted peer says later does not.
   struct Door {
     Endpoint remote, local;
-    bool tls_before = false;   // the balancer took TLS off
-    bool tls_first = false;    // the listener has implicit TLS
+    bool tls_before = false;  // the balancer took TLS off
+    bool tls_first = false;   // the listener has implicit TLS
   };
 
   void choose_view();
@@ -143,7 +143,7 @@ class ClientSide {
   Worker& worker_;
   Owner& owner_;
   Phase phase_ = Phase::Handshake;
-  bool starttls_ = false;        // the handshake under way was asked for in the clear
+  bool starttls_ = false;  // the handshake under way was asked for in the clear
   bool flush_then_tls_ = false;
   ClientInfo info_;
   Door door_;

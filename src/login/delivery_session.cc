@@ -61,8 +61,8 @@ void DeliverySession::process() {
   processing_ = true;
   size_t taken = 0;
   // Replies that the client does not read are the end of what he is asked to say.
-  while (phase_ == Phase::Open && !side_.is_arriving() && side_.waiting_output() <= side_.view().max_output && step(taken)) {
-  }
+  while (phase_ == Phase::Open && !side_.is_arriving() && side_.waiting_output() <= side_.view().max_output &&
+         step(taken)) {}
   processing_ = false;
   if (phase_ != Phase::Open) return;
   side_.take(taken);
@@ -75,7 +75,8 @@ bool DeliverySession::step(size_t& taken) {
   const size_t n = front_->feed(side_.input().substr(taken), out);
   taken += n;
   // Nothing that came before TLS counts after it (DECISIONS 1).
-  if (taken < side_.input().size() && std::holds_alternative<BeginTls>(out.request)) out.request = Farewell{"Clear text behind STARTTLS"};
+  if (taken < side_.input().size() && std::holds_alternative<BeginTls>(out.request))
+    out.request = Farewell{"Clear text behind STARTTLS"};
   const bool goes_on = n > 0 || !std::holds_alternative<std::monostate>(out.request);
   perform(out);
   return goes_on;
@@ -142,7 +143,10 @@ void DeliverySession::watch_idle() {
   if (phase_ == Phase::Open && !front_->waits_for_client()) return idle_.stop();
   idle_.start(
       worker_.loop(), side_.view().delivery.idle_timeout,
-      [](void* self) { static_cast<DeliverySession*>(self)->end("Inactivity", "Disconnected for inactivity", Parting::Idle); }, this);
+      [](void* self) {
+        static_cast<DeliverySession*>(self)->end("Inactivity", "Disconnected for inactivity", Parting::Idle);
+      },
+      this);
 }
 
 void DeliverySession::end(std::string_view reason, std::string_view goodbye, Parting why) {
@@ -162,7 +166,9 @@ void DeliverySession::finish(std::string reason) {
   side_.finish();
   idle_.stop();
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(worker_.loop().now() - since_).count();
-  side_.log(LogLevel::Info, "disconnect", fmt::format("Disconnected: {} ({} messages, {} recipients, {} secs)", reason, messages_, recipients_, seconds));
+  side_.log(
+      LogLevel::Info, "disconnect",
+      fmt::format("Disconnected: {} ({} messages, {} recipients, {} secs)", reason, messages_, recipients_, seconds));
   worker_.bury(*this);
 }
 

@@ -1,4 +1,5 @@
-// A client that hands over mail, for as long as it is connected. It has no word of any protocol: the front speaks for it.
+// A client that hands over mail, for as long as it is connected. It has no word of any protocol: the front speaks for
+// it.
 #ifndef POSTERN_LOGIN_DELIVERY_SESSION_H
 #define POSTERN_LOGIN_DELIVERY_SESSION_H
 

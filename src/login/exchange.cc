@@ -18,7 +18,8 @@ const DeliveryProtocol& protocol_of(Worker& worker) { return *worker.views().ser
 
 }  // namespace
 
-Exchange::Exchange(Worker& worker, const ClientSide& side, const DeliveryFront& front, Envelope envelope, std::string id, Owner& owner)
+Exchange::Exchange(Worker& worker, const ClientSide& side, const DeliveryFront& front, Envelope envelope,
+                   std::string id, Owner& owner)
     : worker_(worker),
       side_(side),
       front_(front),
@@ -93,13 +94,15 @@ void Exchange::go(Member& member, RefusedRoute& route) {
   if (!route.referral) return settle(member, {.kind = OutcomeKind::LoginDisabled, .text = std::move(route.reason)});
   const ReferralTarget& to = *route.referral;
   const bool usual = to.port == protocol_of(worker_).backends.front().side.port;
-  settle(member, {.kind = OutcomeKind::Referral, .text = to.user + "@" + to.host + (usual ? "" : ":" + std::to_string(to.port))});
+  settle(member, {.kind = OutcomeKind::Referral,
+                  .text = to.user + "@" + to.host + (usual ? "" : ":" + std::to_string(to.port))});
 }
 
 // LMTP-3: no bounce for a field that somebody forgot.
 void Exchange::go(Member& member, LocalRoute&) {
   log(&member, LogLevel::Error, "error",
-      fmt::format("User {} has no field proxy, and service.{}.executable is not set", printable(member.user, 80), protocol_of(worker_).service));
+      fmt::format("User {} has no field proxy, and service.{}.executable is not set", printable(member.user, 80),
+                  protocol_of(worker_).service));
   settle(member, {.kind = OutcomeKind::Misconfigured});
 }
 
@@ -156,8 +159,9 @@ void Exchange::start_locals() {
     if (!member.taken || member.at != Member::At::Here) continue;
     UserLookup question = question_for(member);
     question.deliver = true;
-    member.delivery = std::make_unique<LocalDelivery>(worker_.loop(), worker_.auth(), worker_.views().spool_folder(), spool_,
-                                                      front_.local_header(trace_facts(), member.recipient), std::move(question), member.recipient.number, *this);
+    member.delivery = std::make_unique<LocalDelivery>(worker_.loop(), worker_.auth(), worker_.views().spool_folder(),
+                                                      spool_, front_.local_header(trace_facts(), member.recipient),
+                                                      std::move(question), member.recipient.number, *this);
     member.delivery->start();
     ++locals_running_;
   }
@@ -192,7 +196,9 @@ std::string Exchange::session_of(const Member& member) const {
 
 // --- log -----------------------------------------------------------------------------------
 
-void Exchange::backend_troubled(LogLevel level, const std::string& line) { log(nullptr, level, "error", "proxy: " + line); }
+void Exchange::backend_troubled(LogLevel level, const std::string& line) {
+  log(nullptr, level, "error", "proxy: " + line);
+}
 void Exchange::local_trouble(const std::string& line) { log(nullptr, LogLevel::Error, "error", line); }
 
 void Exchange::log(const Member* member, LogLevel level, std::string_view event, std::string_view message) const {
@@ -205,7 +211,8 @@ void Exchange::log(const Member* member, LogLevel level, std::string_view event,
 std::string Exchange::describe(const Outcome& outcome) const {
   if (outcome.kind != OutcomeKind::BackendReply) return outcome.text.empty() ? "failed" : printable(outcome.text);
   const BackendAnswer& reply = outcome.reply;
-  return fmt::format("{} {}{}{}", reply.code, reply.enhanced, reply.enhanced.empty() ? "" : " ", printable(reply.lines.empty() ? "" : reply.lines.back()));
+  return fmt::format("{} {}{}{}", reply.code, reply.enhanced, reply.enhanced.empty() ? "" : " ",
+                     printable(reply.lines.empty() ? "" : reply.lines.back()));
 }
 
 void Exchange::log_answer(const Member& member, const Outcome& outcome) const {
@@ -214,15 +221,21 @@ void Exchange::log_answer(const Member& member, const Outcome& outcome) const {
   std::string line;
   if (member.at == Member::At::Backend) {
     const Transaction::Place place = backends_.place_of(member.recipient.number);
-    line = fmt::format("{} <{}> at {}: {}", !complete_ ? "Refused" : good ? "Sent message to" : "Failed to send message to", address, place.to.text(), describe(outcome));
+    line = fmt::format("{} <{}> at {}: {}",
+                       !complete_ ? "Refused"
+                       : good     ? "Sent message to"
+                                  : "Failed to send message to",
+                       address, place.to.text(), describe(outcome));
   } else {
-    line = fmt::format("{} <{}>{}{}", good ? "Delivered message to" : "Failed to deliver message to", address, good ? "" : ": ", good ? "" : describe(outcome));
+    line = fmt::format("{} <{}>{}{}", good ? "Delivered message to" : "Failed to deliver message to", address,
+                       good ? "" : ": ", good ? "" : describe(outcome));
   }
   if (complete_) {
     const auto took = std::chrono::duration_cast<Milliseconds>(worker_.loop().now() - begun_).count();
     line += fmt::format(" ({}/{} at {} ms)", member.recipient.number + 1, members_.size(), took);
   }
-  log(&member, good || outcome.kind == OutcomeKind::BackendReply ? LogLevel::Info : LogLevel::Error, good ? "delivery" : "delivery_failed", line);
+  log(&member, good || outcome.kind == OutcomeKind::BackendReply ? LogLevel::Info : LogLevel::Error,
+      good ? "delivery" : "delivery_failed", line);
 }
 
 }  // namespace postern

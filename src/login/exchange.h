@@ -1,5 +1,5 @@
-// One message from a client: who its recipients are, where each of them belongs, and what has become of him. Backends are a
-// Transaction's work, programs of this host LocalDelivery's.
+// One message from a client: who its recipients are, where each of them belongs, and what has become of him. Backends
+// are a Transaction's work, programs of this host LocalDelivery's.
 #ifndef POSTERN_LOGIN_EXCHANGE_H
 #define POSTERN_LOGIN_EXCHANGE_H
 
@@ -32,7 +32,8 @@ class Exchange final : public Transaction::Owner, public LocalDelivery::Owner {
   };
 
   // `side` and `front` outlive it; `id`: of the transaction (LMTP-35).
-  Exchange(Worker& worker, const ClientSide& side, const DeliveryFront& front, Envelope envelope, std::string id, Owner& owner);
+  Exchange(Worker& worker, const ClientSide& side, const DeliveryFront& front, Envelope envelope, std::string id,
+           Owner& owner);
 
   void add(Recipient recipient);
   // A piece of the message.
@@ -60,7 +61,9 @@ class Exchange final : public Transaction::Owner, public LocalDelivery::Owner {
   };
 
   // Transaction::Owner
-  void backend_answered(uint32_t recipient, Outcome outcome) override { settle(*members_[recipient], std::move(outcome)); }
+  void backend_answered(uint32_t recipient, Outcome outcome) override {
+    settle(*members_[recipient], std::move(outcome));
+  }
   void backend_troubled(LogLevel level, const std::string& line) override;
   // LocalDelivery::Owner
   void locally_delivered(uint32_t recipient, Outcome outcome) override;
@@ -91,10 +94,10 @@ class Exchange final : public Transaction::Owner, public LocalDelivery::Owner {
   Status kept_;
   std::string header_;
   bool complete_ = false;
-  size_t unanswered_ = 0;    // complete_: recipients
-  Instant begun_{};          // complete_: since when it is on its way
+  size_t unanswered_ = 0;  // complete_: recipients
+  Instant begun_{};        // complete_: since when it is on its way
   size_t locals_running_ = 0, locals_started_ = 0;
-  Transaction backends_;     // goes first: it reads what stands above
+  Transaction backends_;  // goes first: it reads what stands above
 };
 
 }  // namespace postern

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/clock.h"
-#include "ipc/messages.h"
+#include "ipc/auth_messages.h"
 #include "proto/front.h"
 
 namespace postern {
@@ -28,7 +28,7 @@ enum class AttemptEnd : uint8_t {
   LoggedInElsewhere,        // auth succeeded, login did not: nologin, referral, proxy failure
   AuthLost,                 // auth process communication failure
   Aborted,
-  TooManyConnections,       // IMAP-89
+  TooManyConnections,  // IMAP-89
   kCount
 };
 
@@ -49,11 +49,11 @@ struct LoginHistory {
   Instant connected{};
   Instant first_attempt{};
   unsigned attempts = 0;
-  unsigned successes = 0;   // auth said yes
+  unsigned successes = 0;  // auth said yes
   AttemptEnd last = AttemptEnd::None;
   enum class Now : uint8_t { Idle, SaslPending, Authenticating, Finishing } now_doing = Now::Idle;
   bool auth_was_ready = true;
-  ReachedLimit limit;       // TooManyConnections: which
+  ReachedLimit limit;  // TooManyConnections: which
 
   void begin_attempt(Instant when) {
     if (attempts++ == 0) first_attempt = when;

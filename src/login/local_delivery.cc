@@ -25,7 +25,8 @@ struct ExitRow {
   int status;
   OutcomeKind kind;
 };
-constexpr ExitRow kExits[] = {{0, OutcomeKind::Delivered}, {EX_NOUSER, OutcomeKind::UserUnknown}, {EX_NOPERM, OutcomeKind::ProgramRefused}};
+constexpr ExitRow kExits[] = {
+    {0, OutcomeKind::Delivered}, {EX_NOUSER, OutcomeKind::UserUnknown}, {EX_NOPERM, OutcomeKind::ProgramRefused}};
 
 OutcomeKind outcome_of(int wait_status) {
   for (const ExitRow& row : kExits)
@@ -35,13 +36,21 @@ OutcomeKind outcome_of(int wait_status) {
 
 }  // namespace
 
-LocalDelivery::LocalDelivery(Loop& loop, AuthClient& auth, const SpoolFolder& folder, const Spool& spool, std::string header, UserLookup question,
-                             uint32_t recipient, Owner& owner)
-    : loop_(loop), auth_(auth), folder_(folder), spool_(spool), header_(std::move(header)), question_(std::move(question)), recipient_(recipient), owner_(owner) {}
+LocalDelivery::LocalDelivery(Loop& loop, AuthClient& auth, const SpoolFolder& folder, const Spool& spool,
+                             std::string header, UserLookup question, uint32_t recipient, Owner& owner)
+    : loop_(loop),
+      auth_(auth),
+      folder_(folder),
+      spool_(spool),
+      header_(std::move(header)),
+      question_(std::move(question)),
+      recipient_(recipient),
+      owner_(owner) {}
 
 // A file for him alone: each program reads at its own pace, and gets all of the message or none of it.
 void LocalDelivery::start() {
-  turn_.start(loop_, Milliseconds(0), [](void* self) { static_cast<LocalDelivery*>(self)->copy_some(); }, this);
+  turn_.start(
+      loop_, Milliseconds(0), [](void* self) { static_cast<LocalDelivery*>(self)->copy_some(); }, this);
 }
 
 void LocalDelivery::copy_some() {
@@ -75,7 +84,8 @@ void LocalDelivery::auth_reply(AuthReply reply, Fd program) {
   if (reply.result != AuthResult::Ok || !program) return finish(OutcomeKind::LookupFailed, std::move(reply.reason));
   end_ = std::move(program);
   watch_.start(
-      loop_, end_.get(), EV_READ, [](evutil_socket_t, short, void* self) { static_cast<LocalDelivery*>(self)->on_end(); }, this);
+      loop_, end_.get(), EV_READ,
+      [](evutil_socket_t, short, void* self) { static_cast<LocalDelivery*>(self)->on_end(); }, this);
 }
 
 // An end without a word: whoever had to tell it has died. It may have been delivered; nobody says so.
@@ -87,7 +97,9 @@ void LocalDelivery::on_end() {
   finish(n == sizeof end ? outcome_of(end.wait_status) : OutcomeKind::ProgramFailed);
 }
 
-void LocalDelivery::finish(OutcomeKind kind, std::string text) { owner_.locally_delivered(recipient_, {.kind = kind, .text = std::move(text)}); }
+void LocalDelivery::finish(OutcomeKind kind, std::string text) {
+  owner_.locally_delivered(recipient_, {.kind = kind, .text = std::move(text)});
+}
 
 void LocalDelivery::fail(const std::string& why) {
   owner_.local_trouble(why);

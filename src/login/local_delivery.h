@@ -1,5 +1,5 @@
-// A message on its way to a program of this host, for one recipient (DECISIONS section 8): a file of his own with it, the program
-// that auth has started for him, and how that ends.
+// A message on its way to a program of this host, for one recipient (DECISIONS section 8): a file of his own with it,
+// the program that auth has started for him, and how that ends.
 #ifndef POSTERN_LOGIN_LOCAL_DELIVERY_H
 #define POSTERN_LOGIN_LOCAL_DELIVERY_H
 
@@ -25,8 +25,8 @@ class LocalDelivery final : public AuthClient::Waiter {
   };
 
   // `question` is complete but for its id. `header` with CRLF, `spool` outlives it.
-  LocalDelivery(Loop& loop, AuthClient& auth, const SpoolFolder& folder, const Spool& spool, std::string header, UserLookup question,
-                uint32_t recipient, Owner& owner);
+  LocalDelivery(Loop& loop, AuthClient& auth, const SpoolFolder& folder, const Spool& spool, std::string header,
+                UserLookup question, uint32_t recipient, Owner& owner);
   ~LocalDelivery() { watch_.stop(); }
 
   void start();

@@ -49,8 +49,9 @@ void put_mail_pid(const ClientInfo& c, std::string& out) {
 
 using Put = void (*)(const ClientInfo&, std::string& out);
 // In the order of LogVariable.
-constexpr Put kPuts[] = {put_user, put_local_part, put_domain, put_service, put_mechanism, put_rip, put_lip, put_rport, put_lport, put_real_rip,
-                         put_real_lip, put_secured, put_session, put_pid, put_local_name, put_client_id, put_mail_pid};
+constexpr Put kPuts[] = {put_user,    put_local_part, put_domain,     put_service,   put_mechanism, put_rip,
+                         put_lip,     put_rport,      put_lport,      put_real_rip,  put_real_lip,  put_secured,
+                         put_session, put_pid,        put_local_name, put_client_id, put_mail_pid};
 static_assert(std::size(kPuts) == static_cast<size_t>(LogVariable::kCount));
 
 }  // namespace

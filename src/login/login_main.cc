@@ -24,10 +24,8 @@ class Orders {
 
   void on(const PeerOpened& peer, std::span<Fd> descriptors) {
     if (descriptors.empty()) return;
-    if (peer.peer == Role::State)
-      worker_.connect_state(std::move(descriptors[0]));
-    else
-      worker_.connect_auth(std::move(descriptors[0]), false);
+    if (peer.peer == Role::State) worker_.connect_state(std::move(descriptors[0]));
+    else worker_.connect_auth(std::move(descriptors[0]), false);
   }
   void on(const StopChild& order) {
     drain();
@@ -84,7 +82,8 @@ int serve_many(RoleProcess& process, Views& views) {
   Orders orders(process, *worker);
   process.open_control(
       [&](std::string_view packet, std::span<Fd> descriptors) {
-        if (const Status s = dispatch(packet, descriptors, Role::Master, Role::Login, orders); !s) fatal(kExitSoftware, s.error());
+        if (const Status s = dispatch(packet, descriptors, Role::Master, Role::Login, orders); !s)
+          fatal(kExitSoftware, s.error());
       },
       [&] { orders.drain(); });
   report.starts_with(worker->slots().available());
@@ -128,7 +127,8 @@ int main(int argc, char** argv) {
   const SystemClock clock;
   TicketKeys tickets({process.take_ticket_seed(), process.boot().tickets_began},
                      process.boot().configuration.settings.time(Key::ssl_session_ticket_rotation), clock);
-  Views views(process.boot(), *served, [&](std::string_view path) { return process.file(path); }, tickets);
+  Views views(
+      process.boot(), *served, [&](std::string_view path) { return process.file(path); }, tickets);
   views.prepare();
   process.enter_jail(served->delivery != nullptr ? kDeliveryJail : kLoginJail);
   if (process.boot().one_shot)

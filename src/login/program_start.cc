@@ -7,9 +7,12 @@ namespace postern {
 void ProgramStart::start() {
   if (greeted()) return;
   watch_.start(
-      loop_, stream_.fd(), EV_READ, [](evutil_socket_t, short, void* self) { static_cast<ProgramStart*>(self)->read(); }, this);
+      loop_, stream_.fd(), EV_READ,
+      [](evutil_socket_t, short, void* self) { static_cast<ProgramStart*>(self)->read(); }, this);
   patience_.start(
-      loop_, kPatience, [](void* self) { static_cast<ProgramStart*>(self)->owner_.program_failed("no greeting within 30 seconds"); }, this);
+      loop_, kPatience,
+      [](void* self) { static_cast<ProgramStart*>(self)->owner_.program_failed("no greeting within 30 seconds"); },
+      this);
 }
 
 void ProgramStart::read() {
@@ -28,7 +31,8 @@ bool ProgramStart::greeted() {
   watch_.stop();
   patience_.stop();
   if (greeting.state == ProgramGreeting::State::Wrong) {
-    owner_.program_failed("unexpected greeting: " + printable(received_.substr(0, received_.find_first_of("\r\n")), 160));
+    owner_.program_failed("unexpected greeting: " +
+                          printable(received_.substr(0, received_.find_first_of("\r\n")), 160));
     return true;
   }
   received_.erase(0, greeting.taken);

@@ -36,7 +36,8 @@ void sieve_settings(const Settings& s, FrontSettings& front) {
 constexpr size_t kSmtpSaslLine = 12288;  // RFC 4954 section 4
 
 void submission_settings(const Settings& s, FrontSettings& front) {
-  for (const std::string& word : s.list(Key::submission_backend_capabilities)) front.extensions.push_back(to_upper(word));
+  for (const std::string& word : s.list(Key::submission_backend_capabilities))
+    front.extensions.push_back(to_upper(word));
   front.max_mail_size = static_cast<uint64_t>(s.number(Key::submission_max_mail_size));
   front.max_bad_commands = static_cast<unsigned>(s.number(Key::submission_max_bad_commands));
   front.max_sasl = std::max(front.max_sasl, kSmtpSaslLine);

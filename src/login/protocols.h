@@ -15,12 +15,12 @@ namespace postern {
 
 // A server for the users of a protocol who have neither the field proxy nor a mail program here.
 struct RelayHost {
-  std::string host;                // empty: not set
+  std::string host;  // empty: not set
   uint16_t port = 0;
   TlsUse tls = TlsUse::None;
   bool verify_certificate = true;
-  bool trusted = false;            // it may know of the client
-  std::string user;                // empty: no login there
+  bool trusted = false;  // it may know of the client
+  std::string user;      // empty: no login there
   SecretString password;
 };
 

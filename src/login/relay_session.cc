@@ -9,8 +9,9 @@
 
 namespace postern {
 
-RelaySession::RelaySession(Worker& worker, Stream front, Stream back, BackendRef backend, std::string_view prefix, std::string_view elements,
-                           std::string_view log_format, uint64_t in, uint64_t out, Milliseconds spread)
+RelaySession::RelaySession(Worker& worker, Stream front, Stream back, BackendRef backend, std::string_view prefix,
+                           std::string_view elements, std::string_view log_format, uint64_t in, uint64_t out,
+                           Milliseconds spread)
     : worker_(worker),
       relay_(worker.loop(), worker.proxy_world().pool, *this, std::move(front), std::move(back)),
       backend_(std::move(backend)),
@@ -51,7 +52,8 @@ void RelaySession::kick(bool one_of_many) {
   if (over_) return;
   relay_.stop();
   relay_.stream(Relay::kBack).close();
-  end_back("Disconnected by proxy: Kicked by admin", one_of_many ? &RelaySession::drawn_wait : &RelaySession::paced_wait);
+  end_back("Disconnected by proxy: Kicked by admin",
+           one_of_many ? &RelaySession::drawn_wait : &RelaySession::paced_wait);
 }
 
 // A mail program takes one client with it, nobody else.
@@ -102,15 +104,20 @@ void RelaySession::log_end(std::string_view how, Milliseconds delay) {
   if (held_in > 0) message += ", server output blocked";
   message += ')';
   if (delay.count() > 0) message += fmt::format(" - disconnecting client in {}ms", delay.count());
-  const LogEvent event{LogLevel::Info, backend_ ? "proxy_end" : "disconnect", message, texts_[kElements], {}, log_format_};
+  const LogEvent event{LogLevel::Info, backend_ ? "proxy_end" : "disconnect", message, texts_[kElements], {},
+                       log_format_};
   log_sink().wants_facts() ? log_with_facts(event, in, out) : log_sink().event(event);
 }
 
 void RelaySession::log_with_facts(LogEvent event, uint64_t in, uint64_t out) const {
   const SessionStarted told = StateClient::read(record());
-  const std::string in_text = std::to_string(in), out_text = std::to_string(out), rip = told.remote.ip.text(), lip = told.local.ip.text(),
-                    rport = std::to_string(told.remote.port), lport = std::to_string(told.local.port), host = told.backend.ip.text();
-  event.facts = {{"user", told.user}, {"rip", rip}, {"rport", rport}, {"lip", lip}, {"lport", lport}, {"session", told.session}, {"host", host}, {"in", in_text}, {"out", out_text}};
+  const std::string in_text = std::to_string(in), out_text = std::to_string(out), rip = told.remote.ip.text(),
+                    lip = told.local.ip.text(), rport = std::to_string(told.remote.port),
+                    lport = std::to_string(told.local.port), host = told.backend.ip.text();
+  event.facts = {
+      {"user", told.user},       {"rip", rip},   {"rport", rport}, {"lip", lip},      {"lport", lport},
+      {"session", told.session}, {"host", host}, {"in", in_text},  {"out", out_text},
+  };
   log_sink().event(event);
 }
 

@@ -17,11 +17,11 @@ class Worker;
 
 class RelaySession final : public Relay::Owner, public DelayedClose {
  public:
-  // `backend`: none for a local mail program. `prefix`: "proxy(user,192.0.2.1:143)" or "PROTOCOL(user)<pid>"; `elements` as logged at login. `in` and `out`: bytes written to
-  // backend and client before (LOG-11). `spread`: login_proxy_max_disconnect_delay.
-  RelaySession(Worker& worker, Stream front, Stream back, BackendRef backend, std::string_view prefix, std::string_view elements, std::string_view log_format,
-               uint64_t in,
-               uint64_t out, Milliseconds spread);
+  // `backend`: none for a local mail program. `prefix`: "proxy(user,192.0.2.1:143)" or "PROTOCOL(user)<pid>";
+  // `elements` as logged at login. `in` and `out`: bytes written to backend and client before (LOG-11). `spread`:
+  // login_proxy_max_disconnect_delay.
+  RelaySession(Worker& worker, Stream front, Stream back, BackendRef backend, std::string_view prefix,
+               std::string_view elements, std::string_view log_format, uint64_t in, uint64_t out, Milliseconds spread);
   ~RelaySession();
 
   void start(std::string_view to_back, std::string_view to_front);

@@ -73,7 +73,8 @@ void Session::process() {
     const size_t n = front_->feed(side_.input().substr(taken), out);
     taken += n;
     // Nothing that came before TLS counts after it: who sends more behind his wish for it is not served (DECISIONS 1).
-    if (taken < side_.input().size() && std::holds_alternative<BeginTls>(out.request)) out.request = Farewell{"Clear text behind STARTTLS"};
+    if (taken < side_.input().size() && std::holds_alternative<BeginTls>(out.request))
+      out.request = Farewell{"Clear text behind STARTTLS"};
     const bool waits = n == 0 && std::holds_alternative<std::monostate>(out.request);
     perform(out);
     if (waits) break;
@@ -130,17 +131,16 @@ void Session::request(AuthAbort) {
 }
 
 void Session::request(PolicyRefusal refusal) {
-  if (ticket_)
-    ticket_ = {};  // the exchange under way ends with it, and was counted when it began
-  else if (refusal.counts_as_attempt)
-    history_.begin_attempt(worker_.loop().now());
+  if (ticket_) ticket_ = {};  // the exchange under way ends with it, and was counted when it began
+  else if (refusal.counts_as_attempt) history_.begin_attempt(worker_.loop().now());
   if (!refusal.mechanism.empty()) side_.info().mechanism = refusal.mechanism;
   history_.now_doing = LoginHistory::Now::Idle;
   history_.last = attempt_end_of(refusal);
   if (!side_.view().auth_verbose) return;
   log(LogLevel::Info, "login_failed",
-      refusal.mechanism.empty() ? fmt::format("Login failed: {}", refusal.reason)
-                                : fmt::format("Authenticate {} failed: {}", printable(refusal.mechanism, 64), refusal.reason));
+      refusal.mechanism.empty()
+          ? fmt::format("Login failed: {}", refusal.reason)
+          : fmt::format("Authenticate {} failed: {}", printable(refusal.mechanism, 64), refusal.reason));
 }
 
 void Session::request(Farewell farewell) {
@@ -171,7 +171,8 @@ void Session::drop_destination() {
 
 void Session::on_deadline() {
   switch (phase_) {
-    case Phase::Authenticating: return end("Inactivity during authentication", "Disconnected for inactivity during authentication.");
+    case Phase::Authenticating:
+      return end("Inactivity during authentication", "Disconnected for inactivity during authentication.");
     case Phase::Connecting:
       if (program_) return end("Timeout while finishing login", "Timeout while finishing login.");
       log(LogLevel::Error, "error",
@@ -215,7 +216,8 @@ void Session::finish(std::string reason) {
   worker_.bury(*this);
 }
 
-void Session::log_with(std::string_view elements, LogLevel level, std::string_view event, std::string_view message) const {
+void Session::log_with(std::string_view elements, LogLevel level, std::string_view event,
+                       std::string_view message) const {
   if (!proxy_) return side_.log_with(elements, level, event, message);
   const std::string host = proxy_->destination().ip.text();
   side_.log_with(elements, level, event, message, {{"host", host}});

@@ -20,7 +20,11 @@ namespace postern {
 
 class Worker;
 
-class Session final : public ClientSide::Owner, public AuthClient::Waiter, public ProxyLogin::Owner, public ProgramStart::Owner, public StateClient::Waiter {
+class Session final : public ClientSide::Owner,
+                      public AuthClient::Waiter,
+                      public ProxyLogin::Owner,
+                      public ProgramStart::Owner,
+                      public StateClient::Waiter {
  public:
   // As ClientSide's.
   Session(Worker& worker, Fd fd, const Endpoint& remote, const Endpoint& local);
@@ -114,7 +118,9 @@ class Session final : public ClientSide::Owner, public AuthClient::Waiter, publi
   // Logs "Disconnected: <reason> (<what happened>)" and ends.
   void finish(std::string reason);
 
-  void log(LogLevel level, std::string_view event, std::string_view message) const { log_with(side_.elements(), level, event, message); }
+  void log(LogLevel level, std::string_view event, std::string_view message) const {
+    log_with(side_.elements(), level, event, message);
+  }
   void log_with(std::string_view elements, LogLevel level, std::string_view event, std::string_view message) const;
   bool is_over() const { return phase_ == Phase::Ended || phase_ == Phase::Relayed; }
   std::string proxy_prefix() const;
@@ -126,8 +132,8 @@ class Session final : public ClientSide::Owner, public AuthClient::Waiter, publi
   std::unique_ptr<Front> front_;
   Timer deadline_;
   AuthTicket ticket_;
-  Instant decided_{};   // auth has answered
-  SessionPlace place_;  // where a limit is set
+  Instant decided_{};                       // auth has answered
+  SessionPlace place_;                      // where a limit is set
   std::unique_ptr<ProxyRoute> held_route_;  // until there is one
   std::unique_ptr<ProxyLogin> proxy_;
   struct Program {  // the user's mail program, until its socket is the relay's

@@ -11,10 +11,10 @@ namespace postern {
 
 namespace {
 
-constexpr AnswerKind kAnswers[] = {AnswerKind::LocalAccepted,   AnswerKind::AuthFailed,           AnswerKind::AuthzFailed,
-                                   AnswerKind::UserDisabled,    AnswerKind::PasswordExpired,      AnswerKind::TempFail,
-                                   AnswerKind::UnsupportedMechanism, AnswerKind::BadEncodingResponse,
-                                   AnswerKind::TooManyConnections};
+constexpr AnswerKind kAnswers[] = {
+    AnswerKind::LocalAccepted,        AnswerKind::AuthFailed,          AnswerKind::AuthzFailed,
+    AnswerKind::UserDisabled,         AnswerKind::PasswordExpired,     AnswerKind::TempFail,
+    AnswerKind::UnsupportedMechanism, AnswerKind::BadEncodingResponse, AnswerKind::TooManyConnections};
 static_assert(std::size(kAnswers) == static_cast<size_t>(AuthResult::kCount));
 
 // "Temporary authentication failure. [host:2026-01-31 12:00:00]" (IMAP-81).
@@ -47,7 +47,8 @@ void Session::auth_reply(AuthReply reply, Fd program) {
   ticket_.done();
   ticket_ = {};
   if (program && reply.mail_pid != 0)
-    program_.reset(new Program{{worker_.loop(), *worker_.views().served().login, std::move(program), reply.mail_pid, *this}});
+    program_.reset(
+        new Program{{worker_.loop(), *worker_.views().served().login, std::move(program), reply.mail_pid, *this}});
   if (!reply.user.empty()) side_.info().user = reply.user;
   side_.info().master_user = reply.master_user;
   history_.last = attempt_end_of(reply.result);
@@ -78,7 +79,8 @@ void Session::route(AuthReply reply) {
 }
 
 void Session::go(RefusedRoute& r) {
-  if (r.referral) return answer({.kind = AnswerKind::Referral, .text = std::move(r.reason), .referral = std::move(*r.referral)});
+  if (r.referral)
+    return answer({.kind = AnswerKind::Referral, .text = std::move(r.reason), .referral = std::move(*r.referral)});
   answer({.kind = AnswerKind::LoginDisabled, .text = std::move(r.reason)});
 }
 
@@ -94,8 +96,8 @@ void Session::go(LocalRoute& r) {
   if (r.referral) return answer({.kind = AnswerKind::Referral, .referral = std::move(*r.referral)});
   if (worker_.views().served().relay_host != nullptr) return go_to_relay_host();
   log(LogLevel::Error, "error",
-      fmt::format("User {} is to be logged in here (no field proxy), but service.{}.executable is not set", printable(side_.info().user, 80),
-                  worker_.views().served().login->mail_service));
+      fmt::format("User {} is to be logged in here (no field proxy), but service.{}.executable is not set",
+                  printable(side_.info().user, 80), worker_.views().served().login->mail_service));
   temporary_failure();
 }
 
@@ -120,7 +122,8 @@ void Session::go(ProxyRoute& r) {
     return answer({.kind = AnswerKind::AuthFailed});
   }
   if (!r.mechanism.empty() && !ClientMechanism::make(r.mechanism)) {
-    log(LogLevel::Error, "error", fmt::format("{}: Unsupported SASL mechanism {}", proxy_prefix(), printable(r.mechanism)));
+    log(LogLevel::Error, "error",
+        fmt::format("{}: Unsupported SASL mechanism {}", proxy_prefix(), printable(r.mechanism)));
     return answer({.kind = AnswerKind::BackendUnavailable});
   }
   if (loops_to_itself(r, side_.info().real_local, side_.info().user)) {
@@ -156,7 +159,8 @@ ReserveSession Session::wished_place() const {
   wish.max_user = static_cast<uint32_t>(settings.number(Key::proxy_max_user_connections));
   wish.max_userip = static_cast<uint32_t>(settings.number(Key::proxy_max_userip_connections));
   wish.close_idle = settings.text(Key::proxy_user_limit_action) == "close-oldest-idle";
-  wish.min_idle = static_cast<uint32_t>(std::chrono::ceil<std::chrono::seconds>(settings.time(Key::proxy_user_limit_min_idle)).count());
+  wish.min_idle = static_cast<uint32_t>(
+      std::chrono::ceil<std::chrono::seconds>(settings.time(Key::proxy_user_limit_min_idle)).count());
   return wish;
 }
 
@@ -164,8 +168,10 @@ void Session::place_answered(PlaceAnswer answered) {
   if (answered == PlaceAnswer::Granted) return start_proxy(std::move(*std::exchange(held_route_, nullptr)));
   const ReserveSession wish = wished_place();
   history_.limit = answered == PlaceAnswer::UserLimit
-                       ? ReachedLimit{"proxy_max_user_connections", "Maximum number of connections from user exceeded", wish.max_user}
-                       : ReachedLimit{"proxy_max_userip_connections", "Maximum number of connections from user+IP exceeded", wish.max_userip};
+                       ? ReachedLimit{"proxy_max_user_connections", "Maximum number of connections from user exceeded",
+                                      wish.max_user}
+                       : ReachedLimit{"proxy_max_userip_connections",
+                                      "Maximum number of connections from user+IP exceeded", wish.max_userip};
   history_.last = AttemptEnd::TooManyConnections;
   history_.now_doing = LoginHistory::Now::Idle;
   answer({.kind = AnswerKind::TooManyConnections, .text = history_.limit.text()});
@@ -205,8 +211,8 @@ void Session::start_proxy(ProxyRoute r) {
   BackPlan plan = plan_for(r);
   r.master = master;  // for the log
   if (r.haproxy) r.preamble = encode_proxy_header(*r.haproxy, side_.told_header());
-  proxy_ = std::make_unique<ProxyLogin>(worker_.proxy_world(), worker_.views().served().login->back, side_.view().proxy, std::move(r),
-                                        std::move(plan), *this);
+  proxy_ = std::make_unique<ProxyLogin>(worker_.proxy_world(), worker_.views().served().login->back, side_.view().proxy,
+                                        std::move(r), std::move(plan), *this);
   proxy_->start();
 }
 
@@ -219,17 +225,21 @@ std::string Session::proxy_prefix() const {
 void Session::proxy_forward(std::string_view bytes) { side_.write(bytes); }
 
 void Session::proxy_retry(std::string_view why) {
-  log(LogLevel::Debug, "proxy_retry", fmt::format("{}: {} - reconnecting (attempt #{})", proxy_prefix(), why, proxy_->reconnects()));
+  log(LogLevel::Debug, "proxy_retry",
+      fmt::format("{}: {} - reconnecting (attempt #{})", proxy_prefix(), why, proxy_->reconnects()));
 }
 
-void Session::proxy_odd(std::string_view what) { log(LogLevel::Error, "error", fmt::format("{}: {}", proxy_prefix(), what)); }
+void Session::proxy_odd(std::string_view what) {
+  log(LogLevel::Error, "error", fmt::format("{}: {}", proxy_prefix(), what));
+}
 
 void Session::proxy_failed(BackendFailure failure, std::string log_line) {
   const bool refused = failure.what == FailureClass::Auth || failure.what == FailureClass::AuthTempFail;
   history_.now_doing = LoginHistory::Now::Idle;
   history_.last = refused ? AttemptEnd::ProxyRefused : AttemptEnd::LoggedInElsewhere;
   if (!refused || side_.view().auth_verbose)
-    log(refused ? LogLevel::Info : LogLevel::Error, refused ? "proxy_refused" : "error", proxy_prefix() + ": " + log_line);
+    log(refused ? LogLevel::Info : LogLevel::Error, refused ? "proxy_refused" : "error",
+        proxy_prefix() + ": " + log_line);
   proxy_.reset();
   answer(answer_for(failure, side_.view().mask_refusals));
 }
@@ -253,7 +263,9 @@ void Session::proxy_accepted(BackendReply reply) {
   line += ')';
   const std::string elements = side_.elements();
   log_with(elements, LogLevel::Info, "proxy_start", line);
-  become_relay({proxy_->take_stream(), proxy_->take_leftover(), proxy_->take_backend(), proxy_prefix(), proxy_->bytes_sent()}, elements);
+  become_relay(
+      {proxy_->take_stream(), proxy_->take_leftover(), proxy_->take_backend(), proxy_prefix(), proxy_->bytes_sent()},
+      elements);
 }
 
 // --- local login ---------------------------------------------------------------------
@@ -263,20 +275,27 @@ void Session::program_ready(std::string capabilities) {
   LocalRoute& r = program_->route;
   Answer a{.kind = AnswerKind::LocalAccepted, .text = capabilities};
   if (r.referral)
-    a = {.kind = AnswerKind::ReferralAccepted, .text = std::move(r.reason), .backend = {{}, std::move(capabilities)}, .referral = std::move(*r.referral)};
+    a = {.kind = AnswerKind::ReferralAccepted,
+         .text = std::move(r.reason),
+         .backend = {{}, std::move(capabilities)},
+         .referral = std::move(*r.referral)};
   FrontOutput out;
   front_->answer(a, out);
   side_.write_last(out.send);
   if (phase_ == Phase::Ended) return;
   const std::string elements = side_.elements();
   log_with(elements, LogLevel::Info, "login", "Login");
-  become_relay({program_->start.take_stream(), program_->start.take_leftover(), {},
-                fmt::format("{}({})<{}>", side_.info().protocol, printable(side_.info().user, 80), side_.info().mail_pid)},
-               elements);
+  become_relay(
+      {program_->start.take_stream(),
+       program_->start.take_leftover(),
+       {},
+       fmt::format("{}({})<{}>", side_.info().protocol, printable(side_.info().user, 80), side_.info().mail_pid)},
+      elements);
 }
 
 void Session::program_failed(std::string why) {
-  log(LogLevel::Error, "error", fmt::format("service.{}.executable: {}", worker_.views().served().login->mail_service, why));
+  log(LogLevel::Error, "error",
+      fmt::format("service.{}.executable: {}", worker_.views().served().login->mail_service, why));
   answer({.kind = AnswerKind::InternalFailure});
 }
 
@@ -287,8 +306,9 @@ void Session::become_relay(Other other, const std::string& elements) {
   const std::string to_front = client.output + other.leftover;
   SessionStarted told = told_to_state();
   told.id = place_.take();
-  auto relay = std::make_unique<RelaySession>(worker_, std::move(client.stream), std::move(other.stream), std::move(other.backend), std::move(other.prefix),
-                                              elements, side_.view().log_format(), other.sent, side_.bytes_out(), side_.view().disconnect_delay);
+  auto relay = std::make_unique<RelaySession>(
+      worker_, std::move(client.stream), std::move(other.stream), std::move(other.backend), std::move(other.prefix),
+      elements, side_.view().log_format(), other.sent, side_.bytes_out(), side_.view().disconnect_delay);
   worker_.start_relay(std::move(relay), std::move(told), client.input, to_front);
   side_.let_go();
   if (proxy_) proxy_->let_go();

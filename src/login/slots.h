@@ -17,7 +17,10 @@ class Slots {
         limit_(std::min(client_limit, left_)),
         endless_(service_count == 0) {}
 
-  void taken() { ++used_; if (!endless_) --left_; }
+  void taken() {
+    ++used_;
+    if (!endless_) --left_;
+  }
   void ended() { --used_; }
 
   // Connections it would take now.
@@ -27,7 +30,7 @@ class Slots {
   uint32_t used() const { return used_; }
 
  private:
-  uint32_t left_;   // connections still to be taken in this life
+  uint32_t left_;  // connections still to be taken in this life
   uint32_t limit_;
   uint32_t used_ = 0;
   bool endless_;

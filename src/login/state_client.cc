@@ -33,7 +33,8 @@ bool send_with(int socket, std::string packet, int descriptor) {
 
 }  // namespace
 
-StateClient::StateClient(Loop& loop, std::function<void()> connected, std::function<void(const std::vector<uint64_t>&)> kick)
+StateClient::StateClient(Loop& loop, std::function<void()> connected,
+                         std::function<void(const std::vector<uint64_t>&)> kick)
     : loop_(loop), connected_(std::move(connected)), kick_(std::move(kick)) {}
 
 SessionPlace::~SessionPlace() {
@@ -52,14 +53,15 @@ void StateClient::connect(Fd socket) {
 void StateClient::take_channel(Fd socket) {
   Channel::Events events;
   events.packet = [this](std::string_view packet, std::span<Fd> descriptors) {
-    if (const Status s = dispatch(packet, descriptors, Role::State, Role::Login, *this); !s) fatal(kExitSoftware, s.error());
+    if (const Status s = dispatch(packet, descriptors, Role::State, Role::Login, *this); !s)
+      fatal(kExitSoftware, s.error());
   };
   events.lost = [this](std::string_view) { lost(); };
   channel_ = std::make_unique<Channel>(loop_, std::move(socket), Role::Login, Role::State, std::move(events));
 }
 
-// A one-shot worker has no channel until it has to hear something. The other end goes among the reports; when state is not
-// there it waits for the next one.
+// A one-shot worker has no channel until it has to hear something. The other end goes among the reports; when state is
+// not there it waits for the next one.
 void StateClient::open_channel() {
   auto pair = make_channel_pair();
   std::string packet;
@@ -87,19 +89,15 @@ std::string StateClient::started(SessionStarted session) {
   std::string record;
   encode_message(session, record);
   if (!channel_ && has_limits_ && shared_ >= 0) open_channel();
-  if (channel_)
-    channel_->send_encoded_soon<SessionStarted>(record);
-  else if (shared_ >= 0)
-    send_shared(record);
+  if (channel_) channel_->send_encoded_soon<SessionStarted>(record);
+  else if (shared_ >= 0) send_shared(record);
   return record;
 }
 
 void StateClient::again(std::string_view record) {
   if (!channel_ && has_limits_ && shared_ >= 0) open_channel();
-  if (channel_)
-    channel_->send_encoded<SessionStarted>(std::string(record));
-  else if (shared_ >= 0)
-    send_shared(std::string(record));
+  if (channel_) channel_->send_encoded<SessionStarted>(std::string(record));
+  else if (shared_ >= 0) send_shared(std::string(record));
 }
 
 void StateClient::ended(std::string_view record, bool process_lives_on) {
@@ -138,7 +136,8 @@ SessionPlace StateClient::reserve(Waiter& waiter, ReserveSession wish) {
 void StateClient::grant_unasked(const std::vector<uint64_t>& ids, std::string_view why) {
   if (ids.empty()) return;
   if (warned_.says({}, loop_.now()))
-    log_warning("postern-state " + std::string(why) + ": users get in beyond proxy_max_user_connections and proxy_max_userip_connections");
+    log_warning("postern-state " + std::string(why) +
+                ": users get in beyond proxy_max_user_connections and proxy_max_userip_connections");
   for (const uint64_t id : ids) answer(id, PlaceAnswer::Granted);
 }
 
@@ -152,7 +151,8 @@ void StateClient::answer(uint64_t id, PlaceAnswer answer) {
 }
 
 void StateClient::on(const SessionReserved& m) {
-  const bool late = m.answer != PlaceAnswer::Granted && reserved_.contains(m.id) && reserved_.at(m.id).waiter == nullptr;
+  const bool late =
+      m.answer != PlaceAnswer::Granted && reserved_.contains(m.id) && reserved_.at(m.id).waiter == nullptr;
   // He was let in before the answer came: he is there, and counts.
   if (late) {
     reserved_.at(m.id).wish.held = true;
@@ -184,7 +184,8 @@ void StateClient::tick() {
 }
 
 void StateClient::on(const AskIdle& question) {
-  channel_->send(IdleSessions{question.query, holder_ != nullptr ? holder_->idle_of(question.ids) : std::vector<std::pair<uint64_t, uint32_t>>()});
+  channel_->send(IdleSessions{question.query, holder_ != nullptr ? holder_->idle_of(question.ids)
+                                                                 : std::vector<std::pair<uint64_t, uint32_t>>()});
 }
 
 void StateClient::on(const CloseIdle& order) {

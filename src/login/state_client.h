@@ -1,5 +1,5 @@
-// What a login process tells postern-state: who is logged in. Nobody waits for it: a session does only where a limit of proxied
-// sessions is set, and not for long.
+// What a login process tells postern-state: who is logged in. Nobody waits for it: a session does only where a limit of
+// proxied sessions is set, and not for long.
 #ifndef POSTERN_LOGIN_STATE_CLIENT_H
 #define POSTERN_LOGIN_STATE_CLIENT_H
 
@@ -80,11 +80,14 @@ class StateClient {
   [[nodiscard]] SessionPlace reserve(Waiter& waiter, ReserveSession wish);
   void serve(Holder& holder) { holder_ = &holder; }
 
-  // Tells of a session, with the number of its place or, without one, 0; what is returned is its record, to be kept for again() and ended().
+  // Tells of a session, with the number of its place or, without one, 0; what is returned is its record, to be kept for
+  // again() and ended().
   std::string started(SessionStarted session);
   void again(std::string_view record);
   // A one-shot worker: state is new, what it is told goes by a new channel.
-  void forget_channel() { if (shared_ >= 0) channel_.reset(); }
+  void forget_channel() {
+    if (shared_ >= 0) channel_.reset();
+  }
   // `process_lives_on`: it does, for longer than the session; else the end of a one-shot worker says enough.
   void ended(std::string_view record, bool process_lives_on);
   static SessionStarted read(std::string_view record);
@@ -120,7 +123,7 @@ class StateClient {
   std::vector<std::string> waiting_;  // for room in the shared socket
   Timer retry_;
   Holder* holder_ = nullptr;
-  bool has_limits_ = false;  // somebody has asked for a place
+  bool has_limits_ = false;                          // somebody has asked for a place
   std::unordered_map<uint64_t, Reserved> reserved_;  // until the session starts
   Timer tick_;
   Rarely warned_{Milliseconds(60'000)};

@@ -7,9 +7,9 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "config.h"
 #include "net/names.h"
 #include "sasl/mechanisms.h"
-#include "config.h"
 
 namespace postern {
 
@@ -57,7 +57,8 @@ FrontSettings front_settings(const Settings& s, const ServedProtocol& served) {
   for (const MechanismInfo* m : select_mechanisms(s.list(Key::auth_mechanisms)))
     if (!m->anonymous || (served.login != nullptr && served.login->takes_anonymous))
       front.mechanisms.push_back({std::string(m->name), m->plaintext, m->is_private, m->need});
-  front.wants_stamp = std::any_of(front.mechanisms.begin(), front.mechanisms.end(), [](const auto& m) { return m.is_private; });
+  front.wants_stamp =
+      std::any_of(front.mechanisms.begin(), front.mechanisms.end(), [](const auto& m) { return m.is_private; });
   return front;
 }
 
@@ -75,7 +76,8 @@ TlsPolicy tls_policy(const Settings& s) {
 }
 
 bool asks_certificate(const Settings& s) {
-  return s.flag(Key::ssl_verify_client_cert) || s.flag(Key::auth_ssl_require_client_cert) || s.flag(Key::auth_ssl_username_from_cert);
+  return s.flag(Key::ssl_verify_client_cert) || s.flag(Key::auth_ssl_require_client_cert) ||
+         s.flag(Key::auth_ssl_username_from_cert);
 }
 
 }  // namespace
@@ -94,10 +96,8 @@ Views::Views(const ChildBoot& boot, const ServedProtocol& served, FileLookup fil
 
 void Views::open_spool_folder() {
   auto folder = SpoolFolder::open(boot_.configuration.settings.text(Key::mail_temp_dir));
-  if (folder)
-    spool_folder_ = std::move(*folder);
-  else
-    log_error("mail_temp_dir = " + folder.error());
+  if (folder) spool_folder_ = std::move(*folder);
+  else log_error("mail_temp_dir = " + folder.error());
 }
 
 // Its name is resolved now: the jail has no resolver.
@@ -108,7 +108,8 @@ void Views::find_relay_host() {
   std::string why;
   ProxyRoute& route = relay_host_.emplace();
   route.addresses = resolve_now(relay.host, why);
-  if (route.addresses.empty()) log_error(std::string(served_.relay_setting) + " = " + printable(relay.host) + ": " + why);
+  if (route.addresses.empty())
+    log_error(std::string(served_.relay_setting) + " = " + printable(relay.host) + ": " + why);
   route.host = std::move(relay.host);
   route.port = relay.port;
   route.tls = relay.tls;
@@ -125,7 +126,8 @@ std::shared_ptr<TlsContext> Views::front_tls(const Settings& s, std::string& err
   options.tickets = &tickets_;
   options.one_shot = boot_.one_shot;
   if (!s.text(Key::ssl_cert).empty()) options.pairs.push_back({s.text(Key::ssl_cert), s.text(Key::ssl_key)});
-  if (!s.text(Key::ssl_alt_cert).empty()) options.pairs.push_back({s.text(Key::ssl_alt_cert), s.text(Key::ssl_alt_key)});
+  if (!s.text(Key::ssl_alt_cert).empty())
+    options.pairs.push_back({s.text(Key::ssl_alt_cert), s.text(Key::ssl_alt_key)});
   options.ask_certificate = asks_certificate(s);
   options.client_ca = s.text(Key::ssl_ca);
   auto context = TlsContext::for_clients(options, files_, keys_);
@@ -139,7 +141,8 @@ std::shared_ptr<TlsContext> Views::back_tls(const Settings& s, std::string& erro
   options.policy = tls_policy(s);
   for (Key key : {Key::ssl_client_ca_file, Key::ssl_ca})
     if (!s.text(key).empty()) options.ca_files.push_back(s.text(key));
-  if (const std::string& folder = s.text(Key::ssl_client_ca_dir); !folder.empty()) options.ca_folder_files = files_in(boot_, folder);
+  if (const std::string& folder = s.text(Key::ssl_client_ca_dir); !folder.empty())
+    options.ca_folder_files = files_in(boot_, folder);
   options.certificate = s.text(Key::ssl_client_cert);
   options.key = s.text(Key::ssl_client_key);
   auto context = TlsContext::for_backends(options, files_, keys_);

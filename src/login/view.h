@@ -31,7 +31,7 @@ struct View {
   TlsMode tls_mode = TlsMode::Offered;
   std::shared_ptr<TlsContext> front_tls, back_tls;  // null: not possible, see front_tls_error
   std::string front_tls_error;
-  std::vector<Network> trusted, balancers;   // login_trusted_networks, haproxy_trusted_networks
+  std::vector<Network> trusted, balancers;  // login_trusted_networks, haproxy_trusted_networks
   Milliseconds login_timeout{180000}, haproxy_timeout{3000}, disconnect_delay{0};
   bool mask_refusals = true;
   bool auth_verbose = false;
@@ -47,7 +47,8 @@ struct View {
 // before it forks.
 class Views {
  public:
-  // `files`: what the master read for us. `tickets` outlives this. The error of the view without overrides ends the process.
+  // `files`: what the master read for us. `tickets` outlives this. The error of the view without overrides ends the
+  // process.
   Views(const ChildBoot& boot, const ServedProtocol& served, FileLookup files, TicketKeys& tickets);
 
   // For a connection from `remote` to `local`, with the name the client gave by SNI (empty: none).

@@ -13,9 +13,9 @@
 namespace postern {
 
 namespace {
-constexpr int kAcceptsPerTurn = 8;  // then the sessions have their turn
+constexpr int kAcceptsPerTurn = 8;        // then the sessions have their turn
 constexpr Milliseconds kAuthGrace{5000};  // beyond auth_request_timeout, with which auth answers itself
-}
+}  // namespace
 
 Worker::Worker(Loop& loop, const ChildBoot& boot, Views& views, std::function<void()> on_load)
     : loop_(loop),
@@ -25,7 +25,8 @@ Worker::Worker(Loop& loop, const ChildBoot& boot, Views& views, std::function<vo
       auth_(loop, boot.configuration.settings.time(Key::login_auth_slow_notice),
             boot.configuration.settings.time(Key::login_auth_connect_timeout),
             boot.configuration.settings.time(Key::auth_request_timeout) + kAuthGrace),
-      state_(loop, [this] { report_again(); }, [this](const std::vector<uint64_t>& ids) { kick(ids); }),
+      state_(
+          loop, [this] { report_again(); }, [this](const std::vector<uint64_t>& ids) { kick(ids); }),
       pool_(boot.configuration.settings.time(Key::login_proxy_last_delivery)),
       pid_(static_cast<uint32_t>(::getpid())),
       backends_(loop),
@@ -113,13 +114,13 @@ void Worker::adopt(Fd fd, const BootListener& listener, const Endpoint& remote) 
   if (local.ip.is_any() || local.ip.is_none()) local = local_endpoint(fd.get());
   if (views_.served().delivery != nullptr)
     deliveries_.add(std::make_unique<DeliverySession>(*this, std::move(fd), remote, local)).start(listener);
-  else
-    sessions_.add(std::make_unique<Session>(*this, std::move(fd), remote, local)).start(listener);
+  else sessions_.add(std::make_unique<Session>(*this, std::move(fd), remote, local)).start(listener);
   if (slots_.available() == 0) update_doors();
   on_load_();
 }
 
-void Worker::start_relay(std::unique_ptr<RelaySession> session, SessionStarted told, std::string_view to_back, std::string_view to_front) {
+void Worker::start_relay(std::unique_ptr<RelaySession> session, SessionStarted told, std::string_view to_back,
+                         std::string_view to_front) {
   // The one connection of this process has its answer: auth must not hold a descriptor for as long as it lasts.
   if (boot_.one_shot) auth_.disconnect();
   if (on_relay_) on_relay_();
@@ -143,13 +144,15 @@ void Worker::kick_all(bool one_of_many) {
 std::vector<std::pair<uint64_t, uint32_t>> Worker::idle_of(const std::vector<uint64_t>& ids) {
   std::vector<std::pair<uint64_t, uint32_t>> idle;
   for (const uint64_t id : ids)
-    if (const auto at = limited_.find(id); at != limited_.end() && !at->second->is_over()) idle.emplace_back(id, at->second->idle_seconds());
+    if (const auto at = limited_.find(id); at != limited_.end() && !at->second->is_over())
+      idle.emplace_back(id, at->second->idle_seconds());
   return idle;
 }
 
 // Its client waits for nothing: both sides end at once, as he sees it his server has closed the connection.
 void Worker::close_idle(const std::vector<uint64_t>& ids, PlaceAnswer why) {
-  const std::string_view limit = why == PlaceAnswer::UserLimit ? "proxy_max_user_connections" : "proxy_max_userip_connections";
+  const std::string_view limit =
+      why == PlaceAnswer::UserLimit ? "proxy_max_user_connections" : "proxy_max_userip_connections";
   for (const uint64_t id : ids)
     if (const auto at = limited_.find(id); at != limited_.end() && !at->second->is_over())
       at->second->close_by_proxy(fmt::format("Idle for longest, closed for a newer session ({})", limit));

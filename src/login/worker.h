@@ -61,7 +61,8 @@ class Worker final : private StateClient::Holder {
   char* buffer() { return pool_.buffer(); }
   uint32_t pid() const { return pid_; }
   // The session's login was accepted by a backend: from now on it is a relay, which state hears of as `told`.
-  void start_relay(std::unique_ptr<RelaySession> session, SessionStarted told, std::string_view to_back, std::string_view to_front);
+  void start_relay(std::unique_ptr<RelaySession> session, SessionStarted told, std::string_view to_back,
+                   std::string_view to_front);
   StateClient& state() { return state_; }
   // Called by a session that has ended, from any depth: it is destroyed at the end of this turn.
   void bury(Session& session);

@@ -14,7 +14,9 @@ namespace {
 
 constexpr int kBacklog = 16;
 
-Error failure(const char* what, const std::string& path) { return Error(fmt::format("{}({}): {}", what, path, strerror(errno))); }
+Error failure(const char* what, const std::string& path) {
+  return Error(fmt::format("{}({}): {}", what, path, strerror(errno)));
+}
 
 }  // namespace
 

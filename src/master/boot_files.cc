@@ -47,7 +47,8 @@ Result<SecretString> read_file(const std::string& path) {
   SecretString content;
   char buffer[16 * 1024];
   ssize_t n;
-  while ((n = ::read(fd.get(), buffer, sizeof buffer)) > 0 && content.size() <= kMaxFile) content.append({buffer, static_cast<size_t>(n)});
+  while ((n = ::read(fd.get(), buffer, sizeof buffer)) > 0 && content.size() <= kMaxFile)
+    content.append({buffer, static_cast<size_t>(n)});
   const int error = errno;
   secure_zero(buffer, sizeof buffer);
   if (n < 0) return Error(strerror(error));
@@ -61,17 +62,16 @@ bool has(const BootFiles& files, const std::string& path) {
 }
 
 // `setting` is how an error names it, with its place in the configuration.
-void add_value(const std::string& setting, const std::string& value, BootFiles& files, std::vector<std::string>& errors) {
+void add_value(const std::string& setting, const std::string& value, BootFiles& files,
+               std::vector<std::string>& errors) {
   if (value.empty() || has(files, value)) return;
   if (is_pem(value)) {
     files.emplace_back(value, SecretString(value));
     return;
   }
   auto content = read_file(value);
-  if (content)
-    files.emplace_back(value, std::move(*content));
-  else
-    errors.push_back(fmt::format("{} = {}: {}", setting, value, content.error()));
+  if (content) files.emplace_back(value, std::move(*content));
+  else errors.push_back(fmt::format("{} = {}: {}", setting, value, content.error()));
 }
 
 // OpenSSL looks for hashed names like 5ed36f99.0; both those and plain files are taken, links to one file once.
@@ -105,7 +105,8 @@ struct Pair {
   std::string certificate, key;
 };
 
-void add_pair(const std::string* certificate, const std::string* key, const Settings& settings, Key certificate_key, Key key_key, std::vector<Pair>& pairs) {
+void add_pair(const std::string* certificate, const std::string* key, const Settings& settings, Key certificate_key,
+              Key key_key, std::vector<Pair>& pairs) {
   if (certificate == nullptr && key == nullptr) return;
   Pair pair{certificate ? *certificate : settings.text(certificate_key), key ? *key : settings.text(key_key)};
   if (!pair.certificate.empty() || !pair.key.empty()) pairs.push_back(std::move(pair));
@@ -113,7 +114,9 @@ void add_pair(const std::string* certificate, const std::string* key, const Sett
 
 std::vector<Pair> all_pairs(const Configuration& configuration) {
   const Settings& s = configuration.settings;
-  constexpr std::pair<Key, Key> kinds[] = {{Key::ssl_cert, Key::ssl_key}, {Key::ssl_alt_cert, Key::ssl_alt_key}, {Key::ssl_client_cert, Key::ssl_client_key}};
+  constexpr std::pair<Key, Key> kinds[] = {{Key::ssl_cert, Key::ssl_key},
+                                           {Key::ssl_alt_cert, Key::ssl_alt_key},
+                                           {Key::ssl_client_cert, Key::ssl_client_key}};
   std::vector<Pair> pairs;
   for (const auto& [certificate, key] : kinds) {
     add_pair(&s.text(certificate), &s.text(key), s, certificate, key, pairs);
@@ -128,7 +131,8 @@ std::vector<Pair> all_pairs(const Configuration& configuration) {
 BootFiles read_boot_files(const Configuration& configuration, std::vector<std::string>& errors) {
   BootFiles files;
   for (const FileSetting& setting : kFileSettings) {
-    add_value(configuration.place_of(setting.key) + setting.name, configuration.settings.text(setting.key), files, errors);
+    add_value(configuration.place_of(setting.key) + setting.name, configuration.settings.text(setting.key), files,
+              errors);
     for (const SettingsOverride& block : configuration.overrides)
       if (const std::string* value = override_text(block, setting.key)) add_value(setting.name, *value, files, errors);
   }
@@ -146,13 +150,15 @@ void check_certificates(const Configuration& configuration, const BootFiles& fil
   LocalKeys keys(lookup);
   for (const Pair& pair : all_pairs(configuration)) {
     if (pair.key.empty() || pair.certificate.empty()) {
-      errors.push_back(fmt::format("{}: a certificate and its key must be given together", pair.certificate.empty() ? "ssl_key" : "ssl_cert = " + pair.certificate));
+      errors.push_back(fmt::format("{}: a certificate and its key must be given together",
+                                   pair.certificate.empty() ? "ssl_key" : "ssl_cert = " + pair.certificate));
       continue;
     }
     if (lookup(pair.certificate) == nullptr || lookup(pair.key) == nullptr) continue;  // an error already
     ServerTlsOptions options;
     options.pairs.push_back({pair.certificate, pair.key});
-    if (const auto context = TlsContext::for_clients(options, lookup, keys); !context) errors.push_back(context.error());
+    if (const auto context = TlsContext::for_clients(options, lookup, keys); !context)
+      errors.push_back(context.error());
   }
 }
 

@@ -6,9 +6,9 @@
 
 #include "base/log.h"
 #include "conf/reader.h"
+#include "config.h"
 #include "master/boot_files.h"
 #include "master/master.h"
-#include "config.h"
 
 namespace postern {
 
@@ -17,11 +17,14 @@ constexpr Milliseconds kPoliteTime{5000};
 }  // namespace
 
 void Master::watch_signals() {
-  const auto on = [this](int number, std::function<void()> work) { signals_.push_back(std::make_unique<SignalWatch>(loop_, number, std::move(work))); };
+  const auto on = [this](int number, std::function<void()> work) {
+    signals_.push_back(std::make_unique<SignalWatch>(loop_, number, std::move(work)));
+  };
   on(SIGCHLD, [this] { reap(); });
   on(SIGHUP, [this] { reload(); });
   on(SIGUSR1, [this] { reopen_logs(); });
-  on(SIGUSR2, [] { log_warning("Received signal 12 (SIGUSR2): ignored, taking over by a new binary is not there yet"); });
+  on(SIGUSR2,
+     [] { log_warning("Received signal 12 (SIGUSR2): ignored, taking over by a new binary is not there yet"); });
   on(SIGQUIT, [this] { drain(); });
   for (const int number : {SIGTERM, SIGINT})
     on(number, [this, number] {
@@ -37,8 +40,7 @@ void Master::reload() {
   notifier_.reloading();
   if (const Status done = replace_configuration(); done)
     log_info(fmt::format("Configuration reloaded, generation {}", generation_));
-  else
-    log_error("Config reload failed: " + done.error());
+  else log_error("Config reload failed: " + done.error());
   notifier_.ready(fmt::format("v{} running", PACKAGE_VERSION));
 }
 
@@ -50,7 +52,8 @@ Status Master::replace_configuration() {
   if (!loaded.ok()) return Error(loaded.errors[0]);
   const auto environment = look_around(loaded.configuration);
   if (!environment) return Error(environment.error());
-  if (environment->base_dir != environment_.base_dir) return Error(fmt::format("base_dir = {}: needs a restart", environment->base_dir));
+  if (environment->base_dir != environment_.base_dir)
+    return Error(fmt::format("base_dir = {}: needs a restart", environment->base_dir));
   const Findings findings = check_environment(loaded.configuration, environment_);
   for (const std::string& warning : findings.warnings) log_warning(warning);
   for (size_t i = 1; i < findings.errors.size(); ++i) log_error(findings.errors[i]);
@@ -59,10 +62,12 @@ Status Master::replace_configuration() {
   if (!plans) return Error(plans.error());
   auto sockets = open_listeners(*plans, sockets_);
   if (!sockets) return Error(sockets.error());
-  auto files = options_.logs_to_stderr ? Result<std::vector<Fd>>(std::vector<Fd>()) : open_log_files(loaded.configuration.settings);
+  auto files = options_.logs_to_stderr ? Result<std::vector<Fd>>(std::vector<Fd>())
+                                       : open_log_files(loaded.configuration.settings);
   if (!files) return Error("log_path: " + files.error());
   std::vector<std::shared_ptr<Service>> services;
-  if (const Status built = build_services(loaded.configuration, *sockets, generation_ + 1, services); !built) return built;
+  if (const Status built = build_services(loaded.configuration, *sockets, generation_ + 1, services); !built)
+    return built;
 
   ++generation_;
   configuration_ = std::move(loaded.configuration);
@@ -82,7 +87,8 @@ Status Master::replace_configuration() {
 void Master::keep_state(std::vector<std::shared_ptr<Service>>& services) {
   const auto old = service_of(Role::State);
   for (auto& service : services)
-    if (old && service->role == Role::State && service->identity == old->identity && service->program == old->program) service = old;
+    if (old && service->role == Role::State && service->identity == old->identity && service->program == old->program)
+      service = old;
 }
 
 // Old login processes keep their sessions; the old auth ends with its last login process, and those that live for
@@ -107,7 +113,9 @@ void Master::retire(const std::vector<std::shared_ptr<Service>>& services) {
     if (child->service->role == Role::Login) child->channel->send(StopChild{at_once ? StopHow::Now : StopHow::Drain});
   }
   const Milliseconds patience = configuration_.settings.time(Key::reload_drain_timeout);
-  if (patience > Milliseconds(0)) drain_timer_.start(loop_, patience, [](void* self) { static_cast<Master*>(self)->drain_timeout(); }, this);
+  if (patience > Milliseconds(0))
+    drain_timer_.start(
+        loop_, patience, [](void* self) { static_cast<Master*>(self)->drain_timeout(); }, this);
 }
 
 // reload_drain_timeout: what is left of former generations ends.
@@ -209,7 +217,8 @@ void Master::kill_present_phase() {
 }
 
 bool Master::anybody(Role role) const {
-  return std::any_of(children_.begin(), children_.end(), [role](const auto& entry) { return entry.second->service->role == role; });
+  return std::any_of(children_.begin(), children_.end(),
+                     [role](const auto& entry) { return entry.second->service->role == role; });
 }
 
 bool Master::anybody_at_login() const { return !workers_.empty() || anybody(Role::Login); }

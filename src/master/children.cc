@@ -34,7 +34,9 @@ struct Master::Ear {
   void on(const ChildStatus& m) { master.on_status(child, m.available, m.retired); }
   void on(const NeedWorker&) { master.on_need_worker(child); }
   void on(const KickWorkers& m) { master.kick_workers(m); }
-  void on(const StartMail& m, std::span<Fd> descriptors) { master.on_start_mail(child, m, descriptors.empty() ? Fd() : std::move(descriptors[0])); }
+  void on(const StartMail& m, std::span<Fd> descriptors) {
+    master.on_start_mail(child, m, descriptors.empty() ? Fd() : std::move(descriptors[0]));
+  }
   void on(const WorkerForked& m) { master.on_worker_forked(child, m.pid); }
   void on(const WorkerEnded& m) { master.on_worker_ended(m.pid, m.wait_status); }
 };
@@ -46,8 +48,7 @@ void Master::fork_children(Service& service) {
   // old state, which would take reports that are meant for the next.
   if (phase_ == Phase::Draining && service.role == Role::Login) return;
   if ((service.role == Role::Log || service.role == Role::State) && anybody(service.role)) return;
-  for (uint32_t n = service.supervisor.forks_wanted(loop_.now()); n > 0 && spawn_child(service); --n) {
-  }
+  for (uint32_t n = service.supervisor.forks_wanted(loop_.now()); n > 0 && spawn_child(service); --n) {}
 }
 
 bool Master::spawn_child(Service& service) {
@@ -72,7 +73,9 @@ bool Master::spawn_child(Service& service) {
   }
   if (!pid) {
     service.supervisor.fork_failed(loop_.now());
-    say(LogLevel::Error, service, pid.error() + fmt::format(", throttling for {:.3f} secs", static_cast<double>(service.supervisor.throttle_delay().count()) / 1000));
+    say(LogLevel::Error, service,
+        pid.error() + fmt::format(", throttling for {:.3f} secs",
+                                  static_cast<double>(service.supervisor.throttle_delay().count()) / 1000));
     touch(service);
     return false;
   }
@@ -81,9 +84,12 @@ bool Master::spawn_child(Service& service) {
   child->service = service.shared_from_this();
   Channel::Events events;
   Child* raw = child.get();
-  events.packet = [this, raw](std::string_view packet, std::span<Fd> descriptors) { on_packet(*raw, packet, descriptors); };
+  events.packet = [this, raw](std::string_view packet, std::span<Fd> descriptors) {
+    on_packet(*raw, packet, descriptors);
+  };
   events.lost = [this, raw](std::string_view) { on_deaf(*raw); };
-  child->channel = std::make_unique<Channel>(loop_, std::move(pair->first), Role::Master, service.role, std::move(events));
+  child->channel =
+      std::make_unique<Channel>(loop_, std::move(pair->first), Role::Master, service.role, std::move(events));
   service.supervisor.forked(child->pid, loop_.now());
   if (phase_ == Phase::Starting) ++first_children_;
   children_[child->pid] = std::move(child);
@@ -94,9 +100,7 @@ bool Master::spawn_child(Service& service) {
 // Gives a new process the sockets to those it works with.
 void Master::introduce(Child& child) {
   switch (child.service->role) {
-    case Role::Log:
-      log_process_ = &child;
-      return open_log(child);
+    case Role::Log: log_process_ = &child; return open_log(child);
     case Role::Auth:
       auth_ = &child;
       for (auto& [pid, other] : children_) {
@@ -180,7 +184,8 @@ void Master::on_packet(Child& child, std::string_view packet, std::span<Fd> desc
   Ear ear{*this, child};
   const Status status = dispatch(packet, descriptors, child.service->role, Role::Master, ear);
   if (status) return;
-  say(LogLevel::Error, *child.service, fmt::format("child {} broke the rules ({}), killing it", child.pid, status.error()));
+  say(LogLevel::Error, *child.service,
+      fmt::format("child {} broke the rules ({}), killing it", child.pid, status.error()));
   ::kill(static_cast<pid_t>(child.pid), SIGKILL);
 }
 
@@ -281,15 +286,19 @@ void Master::child_ended(const std::shared_ptr<Service>& service, uint32_t pid, 
   }
   const bool throttled = service->supervisor.ended(pid, ended_clean(wait_status), loop_.now());
   if (throttled && was_current && !stopping())
-    say(LogLevel::Error, *service, fmt::format("command startup failed, throttling for {:.3f} secs", static_cast<double>(service->supervisor.throttle_delay().count()) / 1000));
+    say(LogLevel::Error, *service,
+        fmt::format("command startup failed, throttling for {:.3f} secs",
+                    static_cast<double>(service->supervisor.throttle_delay().count()) / 1000));
   if (phase_ == Phase::Starting && was_current && !was_ready) {
     const int status = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == kExitConfig ? kExitConfig : kExitSoftware;
-    fail_start(status, fmt::format("service {} did not start: {}", service->settings.name, text.empty() ? "it ended at once" : text));
+    fail_start(status, fmt::format("service {} did not start: {}", service->settings.name,
+                                   text.empty() ? "it ended at once" : text));
     return;
   }
   if (service->role == Role::Auth && !was_current)
     for (auto& [other, child] : children_)  // nobody else asks the workers of an auth that has gone
-      if (child->service->role == Role::AuthWorker && child->service->generation == service->generation) child->channel->send(StopChild{StopHow::Now});
+      if (child->service->role == Role::AuthWorker && child->service->generation == service->generation)
+        child->channel->send(StopChild{StopHow::Now});
   if (const auto next = was_current ? service : service_of(service->role)) touch(*next);
 }
 

@@ -34,9 +34,11 @@ struct RoleRow {
   const char* executable;
   Role role;
 };
-constexpr RoleRow kRoles[] = {
-    {"postern-login", Role::Login}, {"postern-auth", Role::Auth}, {"postern-auth-worker", Role::AuthWorker}, {"postern-state", Role::State},
-    {"postern-log", Role::Log}};
+constexpr RoleRow kRoles[] = {{"postern-login", Role::Login},
+                              {"postern-auth", Role::Auth},
+                              {"postern-auth-worker", Role::AuthWorker},
+                              {"postern-state", Role::State},
+                              {"postern-log", Role::Log}};
 
 // Beside two descriptors per connection: log, control, listeners, auth, what libraries want.
 constexpr int64_t kSpareDescriptors = 64;
@@ -54,12 +56,12 @@ int64_t raise_descriptor_limit() {
 bool can_jail() {
   const pid_t pid = ::fork();
   if (pid == 0) {
-    const bool able = ::chroot("/") == 0 && ::setgroups(0, nullptr) == 0 && ::setresgid(65534, 65534, 65534) == 0 && ::setresuid(65534, 65534, 65534) == 0;
+    const bool able = ::chroot("/") == 0 && ::setgroups(0, nullptr) == 0 && ::setresgid(65534, 65534, 65534) == 0 &&
+                      ::setresuid(65534, 65534, 65534) == 0;
     ::_exit(able ? 0 : 1);
   }
   int status = 1;
-  while (pid > 0 && ::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
+  while (pid > 0 && ::waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
   return pid > 0 && status == 0;
 }
 
@@ -67,7 +69,11 @@ Result<std::string> find_base_dir(const Configuration& configuration, bool root)
   const std::string& set = configuration.settings.text(Key::base_dir);
   if (root || set != Settings().text(Key::base_dir)) return set;
   const char* runtime = ::getenv("XDG_RUNTIME_DIR");
-  if (runtime == nullptr || runtime[0] != '/') return Error(fmt::format("base_dir = {}: only root can use the default, and XDG_RUNTIME_DIR is not set; set base_dir to a folder of your own", set));
+  if (runtime == nullptr || runtime[0] != '/')
+    return Error(
+        fmt::format("base_dir = {}: only root can use the default, and XDG_RUNTIME_DIR is not set; set base_dir to a "
+                    "folder of your own",
+                    set));
   return std::string(runtime) + "/postern";
 }
 
@@ -75,21 +81,28 @@ void check_user(const ServiceSettings& service, Findings& findings) {
   if (service.user.empty()) return;
   const auto identity = find_identity(service.user, service.group);
   if (!identity) {
-    findings.errors.push_back(fmt::format("service {}: {}; make it with: adduser --system --group --no-create-home --home /nonexistent {}", service.name, identity.error(), service.user));
+    findings.errors.push_back(
+        fmt::format("service {}: {}; make it with: adduser --system --group --no-create-home --home /nonexistent {}",
+                    service.name, identity.error(), service.user));
     return;
   }
-  if (role_of(service) == Role::Login && identity->uid == 0) findings.errors.push_back(fmt::format("service {}: user = {}: login processes must not run as root", service.name, service.user));
+  if (role_of(service) == Role::Login && identity->uid == 0)
+    findings.errors.push_back(
+        fmt::format("service {}: user = {}: login processes must not run as root", service.name, service.user));
 }
 
 void check_program(const ServiceSettings& service, const std::string& program, Findings& findings) {
-  if (::access(program.c_str(), X_OK) != 0) findings.errors.push_back(fmt::format("service {}: executable = {}: {}", service.name, program, strerror(errno)));
+  if (::access(program.c_str(), X_OK) != 0)
+    findings.errors.push_back(fmt::format("service {}: executable = {}: {}", service.name, program, strerror(errno)));
 }
 
 void check_limits(const ServiceSettings& service, const Environment& environment, Findings& findings) {
   const int64_t effective = effective_client_limit(service, environment.descriptors);
   const int64_t wanted = effective_client_limit(service, INT64_MAX);
   if (effective < wanted)
-    findings.warnings.push_back(fmt::format("service {}: client_limit = {} needs {} descriptors, but the limit (ulimit -n) is {}: using {}", service.name, wanted, 2 * wanted + kSpareDescriptors, environment.descriptors, effective));
+    findings.warnings.push_back(
+        fmt::format("service {}: client_limit = {} needs {} descriptors, but the limit (ulimit -n) is {}: using {}",
+                    service.name, wanted, 2 * wanted + kSpareDescriptors, environment.descriptors, effective));
 }
 
 void check_tls(const Configuration& configuration, Findings& findings) {
@@ -99,8 +112,7 @@ void check_tls(const Configuration& configuration, Findings& findings) {
   if (!settings.text(Key::ssl_cert).empty() || settings.text(Key::ssl) == "no") return;
   if (settings.text(Key::ssl) == "required")
     findings.errors.push_back("ssl = required: ssl_cert and ssl_key are not set");
-  else
-    findings.warnings.push_back("ssl = yes, but ssl_cert is not set: clients are not offered TLS");
+  else findings.warnings.push_back("ssl = yes, but ssl_cert is not set: clients are not offered TLS");
 }
 
 // Without variables in its path the file must be there; auth reads it, and reads it again when it changes.
@@ -109,7 +121,8 @@ void check_user_file(const DatabaseSettings& database, Findings& findings) {
   const size_t path = database.args.rfind(" /") == std::string::npos ? 0 : database.args.rfind(" /") + 1;
   const std::string file = database.args.substr(path);
   if (file.find('%') == std::string::npos && ::access(file.c_str(), F_OK) != 0)
-    findings.errors.push_back(fmt::format("{}: {}: args = {}: {}: {}", database.where, database.name, database.args, file, strerror(errno)));
+    findings.errors.push_back(
+        fmt::format("{}: {}: args = {}: {}: {}", database.where, database.name, database.args, file, strerror(errno)));
 }
 
 void check_listeners(const Configuration& configuration, const Environment& environment, Findings& findings) {
@@ -119,32 +132,39 @@ void check_listeners(const Configuration& configuration, const Environment& envi
 }
 
 // What a service's processes must be able to do with the file or folder that `key` names.
-void check_access(Status (*check)(const std::string& path, const Identity* user), Key key, const ServiceSettings& service,
-                  const Configuration& configuration, const Environment& environment, Findings& findings) {
+void check_access(Status (*check)(const std::string& path, const Identity* user), Key key,
+                  const ServiceSettings& service, const Configuration& configuration, const Environment& environment,
+                  Findings& findings) {
   const auto user = environment.privileged ? find_identity(service.user, service.group) : Result<Identity>(Identity{});
   if (!user) return;  // said elsewhere
   const std::string& path = configuration.settings.text(key);
   const Status usable = check(path, environment.privileged ? &*user : nullptr);
   if (usable) return;
   const std::string who = environment.privileged ? " (for user " + service.user + ")" : "";
-  findings.errors.push_back(fmt::format("{}{} = {}: {}{}", configuration.place_of(key), row_of(key).name, path, usable.error(), who));
+  findings.errors.push_back(
+      fmt::format("{}{} = {}: {}{}", configuration.place_of(key), row_of(key).name, path, usable.error(), who));
 }
 
 // Without its keytab no ticket is ever good, and Kerberos' library loses memory with each that comes.
 bool wants_keytab(const ServiceSettings& service, const Settings& settings) {
   const auto offered = select_mechanisms(settings.list(Key::auth_mechanisms));
-  const bool any = std::any_of(offered.begin(), offered.end(), [](const MechanismInfo* mechanism) { return mechanism->keytab; });
+  const bool any =
+      std::any_of(offered.begin(), offered.end(), [](const MechanismInfo* mechanism) { return mechanism->keytab; });
   return any && role_of(service) == Role::Auth && !settings.text(Key::auth_krb5_keytab).empty();
 }
 
 Status make_folder(const std::string& path, mode_t mode, const Identity* owner) {
-  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return Error(fmt::format("mkdir({}): {}", path, strerror(errno)));
+  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST)
+    return Error(fmt::format("mkdir({}): {}", path, strerror(errno)));
   struct stat st;
   if (::stat(path.c_str(), &st) != 0 || !S_ISDIR(st.st_mode)) return Error(fmt::format("{} is not a folder", path));
-  if (owner != nullptr && (st.st_uid != owner->uid || st.st_gid != owner->gid) && ::chown(path.c_str(), owner->uid, owner->gid) != 0)
+  if (owner != nullptr && (st.st_uid != owner->uid || st.st_gid != owner->gid) &&
+      ::chown(path.c_str(), owner->uid, owner->gid) != 0)
     return Error(fmt::format("chown({}): {}", path, strerror(errno)));
   if ((st.st_mode & 07777) == mode) return {};
-  if ((st.st_mode & 07777 & ~mode) != 0) log_warning(fmt::format("{} had mode {:04o}, now {:04o}", path, static_cast<unsigned>(st.st_mode & 07777), static_cast<unsigned>(mode)));
+  if ((st.st_mode & 07777 & ~mode) != 0)
+    log_warning(fmt::format("{} had mode {:04o}, now {:04o}", path, static_cast<unsigned>(st.st_mode & 07777),
+                            static_cast<unsigned>(mode)));
   if (::chmod(path.c_str(), mode) != 0) return Error(fmt::format("chmod({}): {}", path, strerror(errno)));
   return {};
 }
@@ -160,12 +180,15 @@ std::string_view role_program(const ServiceSettings& service) {
 }
 
 std::string absolute(std::string_view program, const Configuration& configuration) {
-  return program.starts_with('/') ? std::string(program) : configuration.settings.text(Key::libexec_dir) + "/" + std::string(program);
+  return program.starts_with('/') ? std::string(program)
+                                  : configuration.settings.text(Key::libexec_dir) + "/" + std::string(program);
 }
 
 }  // namespace
 
-bool has_mail_program(const ServiceSettings& service) { return service.enabled && serves_local_users(kind_of(service)) && !service.executable.empty(); }
+bool has_mail_program(const ServiceSettings& service) {
+  return service.enabled && serves_local_users(kind_of(service)) && !service.executable.empty();
+}
 
 std::string mail_program_of(const ServiceSettings& service, const Configuration& configuration) {
   const auto words = split_words(service.executable);
@@ -185,7 +208,9 @@ std::string program_of(const ServiceSettings& service, const Configuration& conf
   return absolute(role_program(service), configuration);
 }
 
-bool is_one_shot(const ServiceSettings& service) { return role_of(service) == Role::Login && service.service_count == 1; }
+bool is_one_shot(const ServiceSettings& service) {
+  return role_of(service) == Role::Login && service.service_count == 1;
+}
 
 int64_t effective_client_limit(const ServiceSettings& service, int64_t descriptors) {
   int64_t limit = std::max<int64_t>(service.client_limit, 1);
@@ -202,7 +227,9 @@ Result<Environment> look_around(const Configuration& configuration) {
   if (!base_dir) return Error(base_dir.error());
   environment.base_dir = std::move(*base_dir);
   if (!environment.privileged)
-    environment.missing = fmt::format("{}: all processes run as uid {}, without chroot and without a user of their own", root ? "this system does not let root change users" : "not started as root", ::geteuid());
+    environment.missing =
+        fmt::format("{}: all processes run as uid {}, without chroot and without a user of their own",
+                    root ? "this system does not let root change users" : "not started as root", ::geteuid());
   return environment;
 }
 
@@ -214,8 +241,10 @@ Findings check_environment(const Configuration& configuration, const Environment
     if (environment.privileged) check_user(service, findings);
     check_program(service, program_of(service, configuration), findings);
     if (role_of(service) == Role::Login && !is_one_shot(service)) check_limits(service, environment, findings);
-    if (kind_of(service) == ServiceKind::Delivery) check_access(check_temp_folder, Key::mail_temp_dir, service, configuration, environment, findings);
-    if (wants_keytab(service, configuration.settings)) check_access(check_readable, Key::auth_krb5_keytab, service, configuration, environment, findings);
+    if (kind_of(service) == ServiceKind::Delivery)
+      check_access(check_temp_folder, Key::mail_temp_dir, service, configuration, environment, findings);
+    if (wants_keytab(service, configuration.settings))
+      check_access(check_readable, Key::auth_krb5_keytab, service, configuration, environment, findings);
   }
   check_tls(configuration, findings);
   for (const auto* databases : {&configuration.passdbs, &configuration.userdbs})
@@ -227,7 +256,8 @@ Findings check_environment(const Configuration& configuration, const Environment
 
 Status make_folders(const Configuration& configuration, const Environment& environment) {
   const Identity root;
-  if (const Status made = make_folder(environment.base_dir, 0755, environment.privileged ? &root : nullptr); !made) return made;
+  if (const Status made = make_folder(environment.base_dir, 0755, environment.privileged ? &root : nullptr); !made)
+    return made;
   Identity login;  // root:posternlogin, so that login processes can enter but not change it
   if (environment.privileged) {
     auto found = find_identity(configuration.settings.text(Key::default_login_user), "");
@@ -240,8 +270,9 @@ Status make_folders(const Configuration& configuration, const Environment& envir
 Status limit_master(const Environment& environment) {
   if (!environment.privileged) return {};
   // AUDIT_WRITE: PAM fails without it in an auth-worker that runs as root.
-  constexpr unsigned kKept[] = {CAP_CHOWN,            CAP_KILL,         CAP_SYS_CHROOT,   CAP_SETUID,     CAP_SETGID,
-                                CAP_NET_BIND_SERVICE, CAP_DAC_OVERRIDE, CAP_SYS_RESOURCE, CAP_AUDIT_WRITE};
+  constexpr unsigned kKept[] = {CAP_CHOWN,        CAP_KILL,         CAP_SYS_CHROOT,
+                                CAP_SETUID,       CAP_SETGID,       CAP_NET_BIND_SERVICE,
+                                CAP_DAC_OVERRIDE, CAP_SYS_RESOURCE, CAP_AUDIT_WRITE};
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[2] = {};
   if (::syscall(SYS_capget, &header, data) != 0) return Error(std::string("capget: ") + strerror(errno));

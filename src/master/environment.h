@@ -14,10 +14,10 @@
 namespace postern {
 
 struct Environment {
-  bool privileged = false;      // may change user and root of its children
+  bool privileged = false;  // may change user and root of its children
   std::string base_dir;
-  int64_t descriptors = 1024;   // RLIMIT_NOFILE after raising it
-  std::string missing;          // what cannot be done, for one warning; empty: nothing
+  int64_t descriptors = 1024;  // RLIMIT_NOFILE after raising it
+  std::string missing;         // what cannot be done, for one warning; empty: nothing
 };
 
 // An operator's program for users of this host; the path of it, without its arguments.

@@ -31,11 +31,13 @@ Result<Addresses> resolve(const std::string& name) {
   if (const auto ip = IpAddress::parse(name)) return Addresses{*ip};
   addrinfo hints{}, *list = nullptr;
   hints.ai_socktype = SOCK_STREAM;
-  if (const int failed = ::getaddrinfo(name.c_str(), nullptr, &hints, &list)) return Error(fmt::format("{}: {}", name, ::gai_strerror(failed)));
+  if (const int failed = ::getaddrinfo(name.c_str(), nullptr, &hints, &list))
+    return Error(fmt::format("{}: {}", name, ::gai_strerror(failed)));
   Addresses found;
   for (const addrinfo* a = list; a != nullptr; a = a->ai_next) {
     const Endpoint endpoint = Endpoint::from_sockaddr(a->ai_addr);
-    if (!endpoint.ip.is_none() && std::find(found.begin(), found.end(), endpoint.ip) == found.end()) found.push_back(endpoint.ip);
+    if (!endpoint.ip.is_none() && std::find(found.begin(), found.end(), endpoint.ip) == found.end())
+      found.push_back(endpoint.ip);
   }
   ::freeaddrinfo(list);
   return found;
@@ -50,18 +52,25 @@ int backlog_of(const ServiceSettings& service) {
 }
 
 Status add_plan(ListenerPlan plan, std::vector<ListenerPlan>& plans) {
-  const auto twice = std::find_if(plans.begin(), plans.end(), [&](const ListenerPlan& p) { return p.local == plan.local; });
-  if (twice != plans.end()) return Error(fmt::format("{}: {} is taken by {} of service {}", plan.label(), plan.local.text(), twice->name, twice->service));
+  const auto twice =
+      std::find_if(plans.begin(), plans.end(), [&](const ListenerPlan& p) { return p.local == plan.local; });
+  if (twice != plans.end())
+    return Error(fmt::format("{}: {} is taken by {} of service {}", plan.label(), plan.local.text(), twice->name,
+                             twice->service));
   plans.push_back(std::move(plan));
   return {};
 }
 
-Status plan_one(const ServiceSettings& service, const InetListener& listener, const std::vector<std::string>& names, std::vector<ListenerPlan>& plans) {
+Status plan_one(const ServiceSettings& service, const InetListener& listener, const std::vector<std::string>& names,
+                std::vector<ListenerPlan>& plans) {
   for (const std::string& name : names) {
     const auto addresses = resolve(name);
-    if (!addresses) return Error(fmt::format("service {}: inet_listener {}: address {}", service.name, listener.name, addresses.error()));
+    if (!addresses)
+      return Error(
+          fmt::format("service {}: inet_listener {}: address {}", service.name, listener.name, addresses.error()));
     for (const IpAddress& ip : *addresses) {
-      ListenerPlan plan{service.name, listener.name, {{ip, listener.port}, ""}, listener.ssl, listener.haproxy, listener.reuse_port, name == "::", backlog_of(service)};
+      ListenerPlan plan{service.name,        listener.name, {{ip, listener.port}, ""}, listener.ssl, listener.haproxy,
+                        listener.reuse_port, name == "::",  backlog_of(service)};
       if (const Status added = add_plan(std::move(plan), plans); !added) return added;
     }
   }
@@ -97,7 +106,8 @@ SocketAccess possible_access(SocketAccess access, const Environment& environment
   return access;
 }
 
-Status plan_path(const ServiceSettings& service, const UnixListener& listener, const Environment& environment, std::vector<ListenerPlan>& plans) {
+Status plan_path(const ServiceSettings& service, const UnixListener& listener, const Environment& environment,
+                 std::vector<ListenerPlan>& plans) {
   ListenerPlan plan;
   plan.service = service.name;
   plan.name = listener.path;
@@ -105,7 +115,8 @@ Status plan_path(const ServiceSettings& service, const UnixListener& listener, c
   plan.backlog = backlog_of(service);
   plan.where = listener.where;
   if (plan.local.path.size() > SocketFile::kMaxPath)
-    return Error(fmt::format("{}: {} has {} bytes, more than the path of a socket may have ({})", plan.label(), plan.local.path, plan.local.path.size(), SocketFile::kMaxPath));
+    return Error(fmt::format("{}: {} has {} bytes, more than the path of a socket may have ({})", plan.label(),
+                             plan.local.path, plan.local.path.size(), SocketFile::kMaxPath));
   const auto access = wanted_access(listener);
   if (!access) return Error(fmt::format("{}: {}", plan.label(), access.error()));
   plan.wanted = *access;
@@ -120,7 +131,8 @@ bool set_option(int fd, int level, int option) {
 
 Error cannot_listen(const ListenerPlan& plan, const char* what) {
   const int error = errno;
-  const char* remedy = error == EACCES && plan.local.endpoint.port < 1024 ? " (ports below 1024 need root or CAP_NET_BIND_SERVICE)" : "";
+  const char* remedy =
+      error == EACCES && plan.local.endpoint.port < 1024 ? " (ports below 1024 need root or CAP_NET_BIND_SERVICE)" : "";
   return Error(fmt::format("service {}: {}({}): {}{}", plan.service, what, plan.local.text(), strerror(error), remedy));
 }
 
@@ -184,7 +196,8 @@ bool serves(const ListenerSocket& socket, const ListenerPlan& plan) {
 std::optional<std::string> hindrance(const std::string& path, const Environment& environment) {
   const std::string folder = folder_of(path);
   struct stat st;
-  if (folder != environment.base_dir && ::stat(folder.c_str(), &st) != 0) return fmt::format("folder {}: {}", folder, strerror(errno));
+  if (folder != environment.base_dir && ::stat(folder.c_str(), &st) != 0)
+    return fmt::format("folder {}: {}", folder, strerror(errno));
   if (folder != environment.base_dir && !S_ISDIR(st.st_mode)) return fmt::format("{} is not a folder", folder);
   const auto obstacle = obstacle_at(path);
   return obstacle ? std::optional(fmt::format("{}: {}", path, *obstacle)) : std::nullopt;
@@ -193,7 +206,8 @@ std::optional<std::string> hindrance(const std::string& path, const Environment&
 }  // namespace
 
 std::string ListenerPlan::label() const {
-  return fmt::format("{}{}service {}: {} {}", where, where.empty() ? "" : ": ", service, local.is_path() ? "unix_listener" : "inet_listener", name);
+  return fmt::format("{}{}service {}: {} {}", where, where.empty() ? "" : ": ", service,
+                     local.is_path() ? "unix_listener" : "inet_listener", name);
 }
 
 Result<std::vector<ListenerPlan>> plan_listeners(const Configuration& configuration, const Environment& environment) {
@@ -209,19 +223,22 @@ Result<std::vector<ListenerPlan>> plan_listeners(const Configuration& configurat
     if (role_of(service) != Role::Login) continue;
     for (const UnixListener& listener : service.unix_listeners)
       if (listener.mode != 0)
-        if (const Status status = plan_path(service, listener, environment, plans); !status) return Error(status.error());
+        if (const Status status = plan_path(service, listener, environment, plans); !status)
+          return Error(status.error());
   }
   return plans;
 }
 
 void check_listener(const ListenerPlan& plan, const Environment& environment, Findings& findings) {
   if (!plan.local.is_path()) return;
-  if (const auto what = hindrance(plan.local.path, environment)) findings.errors.push_back(fmt::format("{}: {}", plan.label(), *what));
+  if (const auto what = hindrance(plan.local.path, environment))
+    findings.errors.push_back(fmt::format("{}: {}", plan.label(), *what));
   if (plan.access != plan.wanted)
     findings.warnings.push_back(fmt::format("{}: user and group cannot be set without root", plan.label()));
 }
 
-Result<ListenerSockets> open_listeners(const std::vector<ListenerPlan>& plans, const ListenerSockets& current, Milliseconds patience) {
+Result<ListenerSockets> open_listeners(const std::vector<ListenerPlan>& plans, const ListenerSockets& current,
+                                       Milliseconds patience) {
   const Instant deadline = std::chrono::steady_clock::now() + patience;
   ListenerSockets sockets;
   for (const ListenerPlan& plan : plans) {
@@ -241,7 +258,8 @@ void refresh_access(const std::vector<ListenerPlan>& plans, const ListenerSocket
   for (const ListenerPlan& plan : plans) {
     const auto found = sockets.find(plan.local);
     if (!plan.local.is_path() || found == sockets.end()) continue;
-    if (const Status set = found->second->file.set_access(plan.access); !set) log_error(fmt::format("{}: {}", plan.label(), set.error()));
+    if (const Status set = found->second->file.set_access(plan.access); !set)
+      log_error(fmt::format("{}: {}", plan.label(), set.error()));
   }
 }
 

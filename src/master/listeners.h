@@ -1,4 +1,5 @@
-// Listening sockets, of addresses and in the file system: which ones the configuration wants, and opening them (MASTER-6, 7, 33).
+// Listening sockets, of addresses and in the file system: which ones the configuration wants, and opening them
+// (MASTER-6, 7, 33).
 #ifndef POSTERN_MASTER_LISTENERS_H
 #define POSTERN_MASTER_LISTENERS_H
 
@@ -55,9 +56,11 @@ struct ListenerSocket {
 };
 using ListenerSockets = std::map<ListenAddress, std::shared_ptr<ListenerSocket>>;
 
-// Sockets for all of `plans`: those of `current` where address and port, or the path, are equal, new ones else. All or nothing.
-// Accepted sockets inherit TCP_NODELAY. Addresses in use are tried again for `patience` (blocking): before there is a loop.
-Result<ListenerSockets> open_listeners(const std::vector<ListenerPlan>& plans, const ListenerSockets& current, Milliseconds patience = Milliseconds(0));
+// Sockets for all of `plans`: those of `current` where address and port, or the path, are equal, new ones else. All or
+// nothing. Accepted sockets inherit TCP_NODELAY. Addresses in use are tried again for `patience` (blocking): before
+// there is a loop.
+Result<ListenerSockets> open_listeners(const std::vector<ListenerPlan>& plans, const ListenerSockets& current,
+                                       Milliseconds patience = Milliseconds(0));
 // Owner and mode of files that were kept; what cannot be changed is logged.
 void refresh_access(const std::vector<ListenerPlan>& plans, const ListenerSockets& sockets);
 

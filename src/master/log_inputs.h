@@ -27,8 +27,8 @@ class LogInputs {
   std::map<std::string, Input> inputs_;
 };
 
-// Opens log_file_paths() for appending, in their order, made with mode 0640 when missing. Never follows a link that stands at the path itself: the folder may
-// belong to a less trusted user. The error names the setting's value.
+// Opens log_file_paths() for appending, in their order, made with mode 0640 when missing. Never follows a link that
+// stands at the path itself: the folder may belong to a less trusted user. The error names the setting's value.
 Result<std::vector<Fd>> open_log_files(const Settings& settings);
 
 }  // namespace postern

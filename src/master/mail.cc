@@ -37,7 +37,8 @@ std::string userip_of(const StartMail& order) {
 
 std::string too_many_text(const StartMail& order) {
   if (order.delivery) return "Too many concurrent deliveries for user";
-  return fmt::format("Maximum number of connections from user+IP exceeded (mail_max_userip_connections={})", order.max_userip);
+  return fmt::format("Maximum number of connections from user+IP exceeded (mail_max_userip_connections={})",
+                     order.max_userip);
 }
 
 }  // namespace
@@ -50,18 +51,21 @@ uint32_t Master::mail_children(const std::string& service) const {
 void Master::on_start_mail(Child& auth, const StartMail& order, Fd message) {
   const ServiceSettings* service = configuration_.service(order.service);
   const ServiceRow* row = find_service(order.service);
-  const bool known = service != nullptr && row != nullptr && serves_local_users(row->kind) && !service->executable.empty();
+  const bool known =
+      service != nullptr && row != nullptr && serves_local_users(row->kind) && !service->executable.empty();
   const auto refuse = [&](const std::string& why) { auth.channel->send(MailStarted{order.id, 0, why, false}); };
   if (!known) return refuse("service." + printable(order.service, 40) + ".executable is not set");
   if (stopping()) return refuse("Postern is stopping");
   if (mail_children(order.service) >= service->process_limit)
     return refuse(fmt::format("service.{}.process_limit ({}) reached", order.service, service->process_limit));
   std::string userip = userip_of(order);
-  if (const auto same = mail_userips_.find(userip); order.max_userip != 0 && same != mail_userips_.end() && same->second >= order.max_userip)
+  if (const auto same = mail_userips_.find(userip);
+      order.max_userip != 0 && same != mail_userips_.end() && same->second >= order.max_userip)
     return auth.channel->send(MailStarted{order.id, 0, too_many_text(order), true});
   const LogInputs::Input* input = inputs_.get(order.service);
   if (input == nullptr) return refuse("no descriptors left");
-  auto started = start_mail_program(rules_for(*service, configuration_, environment_.privileged), order, message.get(), input->writer.get());
+  auto started = start_mail_program(rules_for(*service, configuration_, environment_.privileged), order, message.get(),
+                                    input->writer.get());
   if (!started) return refuse(fmt::format("service.{}.executable: {}", order.service, started.error()));
   auto child = std::make_unique<MailChild>();
   child->master = this;
@@ -83,7 +87,10 @@ void Master::on_start_mail(Child& auth, const StartMail& order, Fd message) {
 void Master::watch_mail(MailChild& child) {
   child.watch.start(
       loop_, child.failure.get(), EV_READ,
-      [](evutil_socket_t, short, void* c) { static_cast<MailChild*>(c)->master->mail_reported(*static_cast<MailChild*>(c)); }, &child);
+      [](evutil_socket_t, short, void* c) {
+        static_cast<MailChild*>(c)->master->mail_reported(*static_cast<MailChild*>(c));
+      },
+      &child);
   child.patience.start(
       loop_, kStartsWithin,
       [](void* c) {
@@ -115,14 +122,16 @@ void Master::answer_mail(MailChild& child, const std::string& failure) {
   if (!child.failed) descriptors.push_back(std::move(child.socket));
   child.socket.reset();
   const auto auth = children_.find(child.auth);
-  if (auth != children_.end() && auth->second->service->role == Role::Auth) auth->second->channel->send(answer, std::move(descriptors));
+  if (auth != children_.end() && auth->second->service->role == Role::Auth)
+    auth->second->channel->send(answer, std::move(descriptors));
 }
 
 // Who waits for it may have gone; the pipe has room for it.
 void Master::tell_end(const MailChild& child, int wait_status) {
   const DeliveryEnd end{wait_status};
   if (!child.end || child.failed) return;
-  if (::write(child.end.get(), &end, sizeof end) < 0) log_debug(fmt::format("service({}): nobody waits for the end of child {}", child.service, child.pid));
+  if (::write(child.end.get(), &end, sizeof end) < 0)
+    log_debug(fmt::format("service({}): nobody waits for the end of child {}", child.service, child.pid));
 }
 
 void Master::mail_ended(uint32_t pid, int wait_status) {
@@ -131,12 +140,14 @@ void Master::mail_ended(uint32_t pid, int wait_status) {
   child->watch.stop();
   tell_end(*child, wait_status);
   --mail_counts_[child->service];
-  if (const auto same = mail_userips_.find(child->userip); same != mail_userips_.end() && --same->second == 0) mail_userips_.erase(same);
+  if (const auto same = mail_userips_.find(child->userip); same != mail_userips_.end() && --same->second == 0)
+    mail_userips_.erase(same);
   const ServiceSettings* service = configuration_.service(child->service);
   // How a delivery ended is its sender's to say; a signal is worth a line.
   if (child->end && WIFEXITED(wait_status)) return;
   const std::string text = describe_end(pid, wait_status, service == nullptr ? 0 : service->vsz_limit);
-  if (!text.empty() && !child->failed && !stopping()) log_sink().line(LogLevel::Error, fmt::format("service({}): {} ({})", child->service, text, child->who));
+  if (!text.empty() && !child->failed && !stopping())
+    log_sink().line(LogLevel::Error, fmt::format("service({}): {} ({})", child->service, text, child->who));
 }
 
 void Master::signal_mail(int number) {

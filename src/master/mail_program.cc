@@ -16,9 +16,9 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "config.h"
 #include "master/spawn.h"
 #include "role/jail.h"
-#include "config.h"
 
 namespace postern {
 
@@ -30,7 +30,8 @@ constexpr std::string_view kFixedVariables[] = {"PATH", "TZ", "IFS", "ENV", "BAS
 
 bool is_variable_name(std::string_view name) {
   constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_", more = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
-  return !name.empty() && letters.find(name[0]) != std::string_view::npos && name.find_first_not_of(more) == std::string_view::npos;
+  return !name.empty() && letters.find(name[0]) != std::string_view::npos &&
+         name.find_first_not_of(more) == std::string_view::npos;
 }
 
 // Collects "NAME=VALUE", each name once.
@@ -43,14 +44,17 @@ class EnvironmentBuilder {
   }
   void add_field(std::string_view field, std::string_view value) {
     const std::string name = to_upper(field);
-    const bool fixed = std::find(std::begin(kFixedVariables), std::end(kFixedVariables), name) != std::end(kFixedVariables);
+    const bool fixed =
+        std::find(std::begin(kFixedVariables), std::end(kFixedVariables), name) != std::end(kFixedVariables);
     if (is_variable_name(name) && !fixed && !name.starts_with("LD_")) add(name, value.empty() ? "1" : value);
   }
   std::vector<std::string> take() { return std::move(out_); }
 
  private:
   bool has(std::string_view name) const {
-    return std::any_of(out_.begin(), out_.end(), [name](const std::string& v) { return v.size() > name.size() && v.starts_with(name) && v[name.size()] == '='; });
+    return std::any_of(out_.begin(), out_.end(), [name](const std::string& v) {
+      return v.size() > name.size() && v.starts_with(name) && v[name.size()] == '=';
+    });
   }
   std::vector<std::string> out_;
   size_t size_ = 0;
@@ -94,10 +98,12 @@ Result<Owner> find_owner(const StartMail& order) {
 
 Status check_owner(const MailRules& rules, const Owner& owner) {
   if (!rules.privileged && owner.uid != ::geteuid())
-    return Error(fmt::format("uid {}: Postern was not started as root and can serve its own uid {} only", owner.uid, ::geteuid()));
+    return Error(fmt::format("uid {}: Postern was not started as root and can serve its own uid {} only", owner.uid,
+                             ::geteuid()));
   if (!rules.privileged) return {};
   if (owner.uid == 0 || owner.uid < static_cast<uint64_t>(rules.first_valid_uid))
-    return Error(fmt::format("uid {} is below first_valid_uid = {}", owner.uid, std::max<int64_t>(rules.first_valid_uid, 1)));
+    return Error(
+        fmt::format("uid {} is below first_valid_uid = {}", owner.uid, std::max<int64_t>(rules.first_valid_uid, 1)));
   if (owner.gid == 0) return Error("gid 0 is not for users");
   return {};
 }
@@ -116,7 +122,8 @@ bool place_descriptors(const ProgramFds& fds, int& failure) {
             output = ::fcntl(fds.output, F_DUPFD_CLOEXEC, 3), error = ::fcntl(fds.error_output, F_DUPFD_CLOEXEC, 3);
   failure = high;
   if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return false;
-  return high >= 0 && input >= 0 && output >= 0 && error >= 0 && ::dup2(input, 0) == 0 && ::dup2(output, 1) == 1 && ::dup2(error, 2) == 2;
+  return high >= 0 && input >= 0 && output >= 0 && error >= 0 && ::dup2(input, 0) == 0 && ::dup2(output, 1) == 1 &&
+         ::dup2(error, 2) == 2;
 }
 
 // A home that is not there yet is the program's to make.
@@ -142,7 +149,8 @@ Status run(const MailRules& rules, const StartMail& order, std::vector<std::stri
   return Error(rules.program + ": " + strerror(errno));
 }
 
-[[noreturn]] void child(const MailRules& rules, const StartMail& order, std::vector<std::string> arguments, const ProgramFds& fds, int failure) {
+[[noreturn]] void child(const MailRules& rules, const StartMail& order, std::vector<std::string> arguments,
+                        const ProgramFds& fds, int failure) {
   reset_signals();
   Status status = Error("descriptors: out of them");
   if (place_descriptors(fds, failure)) status = run(rules, order, std::move(arguments));
@@ -158,7 +166,8 @@ Result<std::vector<std::string>> mail_arguments(const MailRules& rules, const St
   for (size_t i = 0; i < rules.words.size(); ++i) {
     const bool variable = i > 0 && rules.words[i].find('%') != std::string::npos;
     out.push_back(variable ? order.words[i] : rules.words[i]);
-    if (out.back().size() > kMaxArgument || out.back().find('\0') != std::string::npos) return Error(fmt::format("argument {} of the executable is not usable", i));
+    if (out.back().size() > kMaxArgument || out.back().find('\0') != std::string::npos)
+      return Error(fmt::format("argument {} of the executable is not usable", i));
   }
   return out;
 }
@@ -186,7 +195,8 @@ namespace {
 // The program's side of a socket, or nothing with a delivery, which has a file to read.
 Result<Fd> make_socket(StartedMail& started) {
   int pair[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return Error(std::string("socketpair: ") + strerror(errno));
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+    return Error(std::string("socketpair: ") + strerror(errno));
   started.socket = Fd(pair[0]);
   ::fcntl(started.socket.get(), F_SETFL, O_NONBLOCK);
   return Fd(pair[1]);
@@ -222,7 +232,8 @@ Result<StartedMail> start_mail_program(const MailRules& rules, const StartMail& 
     theirs = std::move(*socket);
   }
   if (const Status made = make_pipe(started.failure, report); !made) return Error(made.error());
-  const ProgramFds fds = order.delivery ? ProgramFds{message, error_output, error_output} : ProgramFds{theirs.get(), theirs.get(), error_output};
+  const ProgramFds fds = order.delivery ? ProgramFds{message, error_output, error_output}
+                                        : ProgramFds{theirs.get(), theirs.get(), error_output};
   const auto pid = fork_without_signals();
   if (!pid) return Error(pid.error());
   if (*pid == 0) child(rules, order, std::move(*arguments), fds, report.get());

@@ -11,7 +11,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
-#include "ipc/messages.h"
+#include "ipc/mail_messages.h"
 
 namespace postern {
 
@@ -20,8 +20,8 @@ struct MailRules {
   std::string program;             // absolute path
   std::vector<std::string> words;  // of the setting; those without a variable stand as they are
   int64_t first_valid_uid = 500;
-  int64_t vsz_limit = 0;           // bytes, 0: none
-  bool privileged = false;         // else only our own uid
+  int64_t vsz_limit = 0;    // bytes, 0: none
+  bool privileged = false;  // else only our own uid
 };
 
 // The arguments: the configured words, and auth's where the configuration has variables. The Error names what does not
@@ -39,8 +39,8 @@ struct StartedMail {
   Fd failure;  // readable: end of file once exec has happened, else the reason
 };
 
-// Forks. Names are looked up in the child, where it may take its time. `error_output` becomes fd 2. A delivery reads `message`, a
-// regular file, and says what it has to say into the log.
+// Forks. Names are looked up in the child, where it may take its time. `error_output` becomes fd 2. A delivery reads
+// `message`, a regular file, and says what it has to say into the log.
 Result<StartedMail> start_mail_program(const MailRules& rules, const StartMail& order, int message, int error_output);
 
 }  // namespace postern

@@ -48,8 +48,7 @@ Fd daemonise() {
   if (pid > 0) {
     ::close(report[1]);
     unsigned char status = kExitSoftware;
-    while (::read(report[0], &status, 1) < 0 && errno == EINTR) {
-    }
+    while (::read(report[0], &status, 1) < 0 && errno == EINTR) {}
     ::_exit(status);
   }
   ::close(report[0]);
@@ -83,7 +82,8 @@ int run_master(const Options& options, Configuration configuration, Environment 
   if (taken == PidFile::Taken::Running) return fail(kExitUnavailable, why);
   if (taken == PidFile::Taken::Broken) return fail(kExitCantCreate, why);
   ::openlog(configuration.settings.text(Key::instance_name).c_str(), 0, LOG_MAIL);
-  Master master(options, std::move(configuration), std::move(environment), [&](int status) { report_start(caller, status); });
+  Master master(options, std::move(configuration), std::move(environment),
+                [&](int status) { report_start(caller, status); });
   if (const auto [status, text] = master.prepare(); status != kExitOk) return fail(status, text);
   return master.run();
 }

@@ -75,7 +75,8 @@ std::string chroot_of(const ServiceSettings& service, const std::string& base_di
 
 }  // namespace
 
-Master::Master(const Options& options, Configuration configuration, Environment environment, std::function<void(int)> started)
+Master::Master(const Options& options, Configuration configuration, Environment environment,
+               std::function<void(int)> started)
     : options_(options),
       configuration_(std::move(configuration)),
       environment_(std::move(environment)),
@@ -90,13 +91,16 @@ Master::~Master() {
 std::pair<int, std::string> Master::prepare() {
   const auto plans = plan_listeners(configuration_, environment_);
   if (!plans) return {kExitConfig, plans.error()};
-  if (const Status opened = admin_socket_.open(fmt::format("{}/{}", environment_.base_dir, kAdminSocket), admin_group(configuration_, environment_)); !opened)
+  if (const Status opened = admin_socket_.open(fmt::format("{}/{}", environment_.base_dir, kAdminSocket),
+                                               admin_group(configuration_, environment_));
+      !opened)
     return {kExitCantCreate, opened.error()};
   // After the admin socket, which clears its path: no listener's may be the same.
   auto sockets = open_listeners(*plans, {}, kPatienceToBind);
   if (!sockets) return {kExitOs, sockets.error()};
   sockets_ = std::move(*sockets);
-  auto files = options_.logs_to_stderr ? Result<std::vector<Fd>>(std::vector<Fd>()) : open_log_files(configuration_.settings);
+  auto files =
+      options_.logs_to_stderr ? Result<std::vector<Fd>>(std::vector<Fd>()) : open_log_files(configuration_.settings);
   if (!files) return {kExitCantCreate, "log_path: " + files.error()};
   log_files_ = std::move(*files);
   if (const Status limited = limit_master(environment_); !limited) return {kExitOs, limited.error()};
@@ -106,12 +110,14 @@ std::pair<int, std::string> Master::prepare() {
   dead_man_write_ = Fd(dead_man[1]);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);  // workers of a prepared parent that has gone become ours
   if (inputs_.get(kOwnInput) == nullptr) return {kExitOs, "no descriptors left"};
-  if (const Status built = build_services(configuration_, sockets_, generation_, services_); !built) return {kExitConfig, built.error()};
+  if (const Status built = build_services(configuration_, sockets_, generation_, services_); !built)
+    return {kExitConfig, built.error()};
   return {kExitOk, {}};
 }
 
 int Master::run() {
-  log_client_ = std::make_unique<LogClient>(inputs_.get(kOwnInput)->writer.get(), configuration_.settings.text(Key::log_format) == "json");
+  log_client_ = std::make_unique<LogClient>(inputs_.get(kOwnInput)->writer.get(),
+                                            configuration_.settings.text(Key::log_format) == "json");
   log_client_->attach(loop_);
   set_log_sink(log_client_.get());
   ::signal(SIGPIPE, SIG_IGN);
@@ -127,19 +133,24 @@ int Master::run() {
 
 // --- services ---------------------------------------------------------------------------------------------------
 
-Status Master::build_services(const Configuration& configuration, const ListenerSockets& sockets, uint32_t generation, std::vector<std::shared_ptr<Service>>& services) {
+Status Master::build_services(const Configuration& configuration, const ListenerSockets& sockets, uint32_t generation,
+                              std::vector<std::shared_ptr<Service>>& services) {
   const auto plans = plan_listeners(configuration, environment_);
   if (!plans) return Error(plans.error());
   for (const ServiceSettings& settings : configuration.services)
     if (has_mail_program(settings) && inputs_.get(settings.name) == nullptr) return Error("no descriptors left");
   for (const ServiceSettings& settings : configuration.services)
     if (role_of(settings))
-      if (const Status built = build_service(settings, configuration, *plans, sockets, generation, services); !built) return built;
-  std::stable_sort(services.begin(), services.end(), [](const auto& a, const auto& b) { return a->role > b->role; });  // log, state, auth, worker, login
+      if (const Status built = build_service(settings, configuration, *plans, sockets, generation, services); !built)
+        return built;
+  std::stable_sort(services.begin(), services.end(),
+                   [](const auto& a, const auto& b) { return a->role > b->role; });  // log, state, auth, worker, login
   return {};
 }
 
-Status Master::build_service(const ServiceSettings& settings, const Configuration& configuration, const std::vector<ListenerPlan>& plans, const ListenerSockets& sockets, uint32_t generation, std::vector<std::shared_ptr<Service>>& services) {
+Status Master::build_service(const ServiceSettings& settings, const Configuration& configuration,
+                             const std::vector<ListenerPlan>& plans, const ListenerSockets& sockets,
+                             uint32_t generation, std::vector<std::shared_ptr<Service>>& services) {
   auto service = std::make_shared<Service>();
   service->master = this;
   service->settings = settings;
@@ -217,12 +228,16 @@ void Master::refresh(Service& service) {
   service.dirty = false;
   if (stopping()) return;
   for (const uint32_t pid : service.supervisor.take_overdue(loop_.now())) {
-    say(LogLevel::Error, service, fmt::format("Initial status notification not received in 30 seconds, killing the process {}", pid));
+    say(LogLevel::Error, service,
+        fmt::format("Initial status notification not received in 30 seconds, killing the process {}", pid));
     ::kill(static_cast<pid_t>(pid), SIGKILL);
   }
   for (const uint32_t pid : service.supervisor.take_idle(loop_.now()))
-    if (const auto found = children_.find(pid); found != children_.end()) found->second->channel->send(StopChild{StopHow::Drain});
-  if (service.supervisor.take_pause_over(loop_.now()) || (service.one_shot && service.gate->take_pause_over(loop_.now()))) discard_waiting(service);
+    if (const auto found = children_.find(pid); found != children_.end())
+      found->second->channel->send(StopChild{StopHow::Drain});
+  if (service.supervisor.take_pause_over(loop_.now()) ||
+      (service.one_shot && service.gate->take_pause_over(loop_.now())))
+    discard_waiting(service);
   fork_children(service);
   refresh_doors(service);
   refresh_timer(service);
@@ -268,8 +283,7 @@ void Master::on_connection(Service::Door& door) {
     const auto waiting = service.supervisor.connection_waiting(loop_.now());
     if (waiting == Supervisor::Waiting::ForkOne) spawn_child(service);
     if (waiting != Supervisor::Waiting::ForkOne) tell_full(service);
-    if (waiting == Supervisor::Waiting::FullWarn)
-      warn_full(service);
+    if (waiting == Supervisor::Waiting::FullWarn) warn_full(service);
   }
   touch(service);
 }
@@ -284,7 +298,7 @@ void Master::tell_full(const Service& service) {
 // MASTER-23.
 void Master::warn_full(const Service& service) {
   const ServiceSettings& s = service.settings;
-  const auto [name, limit] = s.process_limit > 1   ? std::pair("process_limit", s.process_limit)
+  const auto [name, limit] = s.process_limit > 1    ? std::pair("process_limit", s.process_limit)
                              : s.service_count == 1 ? std::pair("client_limit/service_count", s.service_count)
                                                     : std::pair("client_limit", s.client_limit);
   say(LogLevel::Warning, service, fmt::format("{} ({}) reached, client connections are being dropped", name, limit));

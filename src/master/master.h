@@ -38,10 +38,10 @@ struct Service : std::enable_shared_from_this<Service> {
   bool one_shot = false;
   uint32_t generation = 0;
   std::string program;
-  Fd boot;  // sealed ChildBoot, shared by its processes
+  Fd boot;               // sealed ChildBoot, shared by its processes
   std::string identity;  // state: what it was told; while that is the same it lives on over a reload
   Supervisor supervisor{SupervisorLimits{}};
-  std::shared_ptr<WorkerGate> gate;  // one_shot only; of all generations
+  std::shared_ptr<WorkerGate> gate;      // one_shot only; of all generations
   ReportPipes::Pipe* reports = nullptr;  // one_shot only; of all generations
   // The master's interest in a listener.
   struct Door {
@@ -53,7 +53,7 @@ struct Service : std::enable_shared_from_this<Service> {
   };
   std::vector<std::unique_ptr<Door>> doors;
   Child* parent = nullptr;  // one_shot: the prepared parent, while it lives
-  Timer timer;       // Supervisor::next_change
+  Timer timer;              // Supervisor::next_change
   Master* master = nullptr;
   bool dirty = false;  // refresh() is deferred
 };
@@ -62,11 +62,11 @@ struct Child {
   uint32_t pid = 0;
   std::shared_ptr<Service> service;
   std::unique_ptr<Channel> channel;
-  bool old = false;          // of a former generation, or told to stop
+  bool old = false;  // of a former generation, or told to stop
   bool reaped = false;
-  bool deaf = false;         // its channel is gone
+  bool deaf = false;  // its channel is gone
   int wait_status = 0;
-  uint32_t orders = 0;       // ForkWorker sent and not yet answered
+  uint32_t orders = 0;  // ForkWorker sent and not yet answered
 };
 
 // A local mail program, until it is reaped.
@@ -74,20 +74,21 @@ struct MailChild {
   Master* master = nullptr;
   uint32_t pid = 0;
   std::string service, userip;  // userip: the place in mail_userips_
-  std::string who;           // "user joe, session <x>"
-  uint32_t auth = 0;         // the process that ordered it
+  std::string who;              // "user joe, session <x>"
+  uint32_t auth = 0;            // the process that ordered it
   uint64_t order = 0;
-  Fd socket, failure;        // until exec is known to have happened, or not
-  Fd end;                    // a delivery's: where its end is told
+  Fd socket, failure;  // until exec is known to have happened, or not
+  Fd end;              // a delivery's: where its end is told
   Watch watch;
   Timer patience;
-  bool failed = false;       // and auth was told why
+  bool failed = false;  // and auth was told why
 };
 
 class Master {
  public:
   // `started`: called once with an exit status, kExitOk when the first children are ready.
-  Master(const Options& options, Configuration configuration, Environment environment, std::function<void(int)> started);
+  Master(const Options& options, Configuration configuration, Environment environment,
+         std::function<void(int)> started);
   ~Master();
 
   // Binds the listeners, opens the log files, gives up rights that are not needed. Not kExitOk: and why.
@@ -100,8 +101,11 @@ class Master {
 
  private:
   // --- master.cc: services; children.cc: their processes ---
-  Status build_services(const Configuration& configuration, const ListenerSockets& sockets, uint32_t generation, std::vector<std::shared_ptr<Service>>& services);
-  Status build_service(const ServiceSettings& settings, const Configuration& configuration, const std::vector<ListenerPlan>& plans, const ListenerSockets& sockets, uint32_t generation, std::vector<std::shared_ptr<Service>>& services);
+  Status build_services(const Configuration& configuration, const ListenerSockets& sockets, uint32_t generation,
+                        std::vector<std::shared_ptr<Service>>& services);
+  Status build_service(const ServiceSettings& settings, const Configuration& configuration,
+                       const std::vector<ListenerPlan>& plans, const ListenerSockets& sockets, uint32_t generation,
+                       std::vector<std::shared_ptr<Service>>& services);
   void open_doors(Service& service);
   void touch(Service& service);
   void refresh(Service& service);
@@ -196,24 +200,33 @@ class Master {
     std::shared_ptr<Service> service;
     uint32_t parent = 0;
   };
-  std::unordered_map<uint32_t, Worker> workers_;     // of prepared parents, by pid
-  std::unordered_map<uint32_t, int> early_ends_;     // adopted and reaped before their parent's report was read
-  std::deque<Fd> waiting_for_auth_;                  // sockets for an auth that isn't there yet
+  std::unordered_map<uint32_t, Worker> workers_;  // of prepared parents, by pid
+  std::unordered_map<uint32_t, int> early_ends_;  // adopted and reaped before their parent's report was read
+  std::deque<Fd> waiting_for_auth_;               // sockets for an auth that isn't there yet
   std::unordered_map<uint32_t, std::unique_ptr<MailChild>> mail_;  // by pid; of all generations
-  std::unordered_map<std::string, uint32_t> mail_userips_;  // by service, user and address
-  std::map<std::string, uint32_t> mail_counts_;      // by service: process_limit
+  std::unordered_map<std::string, uint32_t> mail_userips_;         // by service, user and address
+  std::map<std::string, uint32_t> mail_counts_;                    // by service: process_limit
   std::vector<std::unique_ptr<SignalWatch>> signals_;
 
-  enum class Phase : uint8_t { Starting, Running, Draining, StoppingLogin, StoppingMail, StoppingAuth, StoppingLog, Over };
+  enum class Phase : uint8_t {
+    Starting,
+    Running,
+    Draining,
+    StoppingLogin,
+    StoppingMail,
+    StoppingAuth,
+    StoppingLog,
+    Over
+  };
   Phase phase_ = Phase::Starting;
   bool stopping() const { return phase_ >= Phase::StoppingLogin; }
-  Child* auth_ = nullptr;      // of this generation, while it lives
+  Child* auth_ = nullptr;  // of this generation, while it lives
   Child* state_ = nullptr;
   Child* log_process_ = nullptr;
   size_t first_children_ = 0;  // not yet ready
   int exit_status_ = 0;
   Timer stop_timer_, drain_timer_;
-  bool may_kill_ = false;      // the polite time is over
+  bool may_kill_ = false;  // the polite time is over
   Instant last_accept_error_{};
 };
 

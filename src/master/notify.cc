@@ -21,7 +21,8 @@ void Notifier::stopping(std::string_view status) const { send("STOPPING=1\nSTATU
 void Notifier::status(std::string_view text) const { send("STATUS=" + std::string(text)); }
 
 void Notifier::reloading() const {
-  const auto now = std::chrono::duration_cast<std::chrono::microseconds>(SystemClock().now().time_since_epoch()).count();
+  const auto now =
+      std::chrono::duration_cast<std::chrono::microseconds>(SystemClock().now().time_since_epoch()).count();
   send("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(now));
 }
 
@@ -33,7 +34,8 @@ void Notifier::send(const std::string& text) const {
   if (path_[0] == '@') address.sun_path[0] = '\0';  // abstract
   const Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path_.size());
-  ::sendto(fd.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&address), length);
+  ::sendto(fd.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&address),
+           length);
 }
 
 }  // namespace postern

@@ -47,14 +47,15 @@ void Master::accept_for_workers(Service::Door& door) {
   for (uint32_t i = 0; i < room; ++i) {
     sockaddr_storage address;
     socklen_t length = sizeof address;
-    Fd client(::accept4(door.socket->fd.get(), reinterpret_cast<sockaddr*>(&address), &length, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    Fd client(
+        ::accept4(door.socket->fd.get(), reinterpret_cast<sockaddr*>(&address), &length, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!client) return accept_failed(service, errno);
-    order_worker(*parent, {door.index, Endpoint::from_sockaddr(reinterpret_cast<sockaddr*>(&address))}, std::move(client));
+    order_worker(*parent, {door.index, Endpoint::from_sockaddr(reinterpret_cast<sockaddr*>(&address))},
+                 std::move(client));
   }
   if (service.gate->room(loop_.now()) > 0) return;
   // Whether somebody waits in vain is known at the next connection.
-  if (room == 0 && service.gate->full(loop_.now()))
-    warn_full(service);
+  if (room == 0 && service.gate->full(loop_.now())) warn_full(service);
   if (room == 0) touch(service);
 }
 
@@ -120,9 +121,12 @@ void Master::worker_over(const std::shared_ptr<Service>& service, uint32_t pid, 
   const bool clean = ended_clean(wait_status), was_full = service->gate->room(loop_.now()) == 0;
   const bool throttled = service->gate->ended(clean, loop_.now());
   if (pid != 0) service->reports->ours->send(WorkerGone{pid});
-  if (!clean && !stopping()) say(LogLevel::Error, *service, describe_end(pid, wait_status, service->settings.vsz_limit));
+  if (!clean && !stopping())
+    say(LogLevel::Error, *service, describe_end(pid, wait_status, service->settings.vsz_limit));
   if (throttled)
-    say(LogLevel::Error, *service, fmt::format("command startup failed, throttling for {:.3f} secs", static_cast<double>(service->gate->throttle_delay().count()) / 1000));
+    say(LogLevel::Error, *service,
+        fmt::format("command startup failed, throttling for {:.3f} secs",
+                    static_cast<double>(service->gate->throttle_delay().count()) / 1000));
   if (stopping() || phase_ == Phase::Draining) return advance_stop();
   if (!was_full && !throttled) return;
   for (const auto& current : services_)

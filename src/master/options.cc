@@ -21,7 +21,11 @@ constexpr Switch kSwitches[] = {
     {'c', [](Options& o, const char* text) { o.file = text; }},
     {'o', [](Options& o, const char* text) { o.assignments.emplace_back(text); }},
     {'F', [](Options& o, const char*) { o.mode = Mode::Foreground; }},
-    {'L', [](Options& o, const char*) { o.mode = Mode::Foreground; o.logs_to_stderr = true; }},
+    {'L',
+     [](Options& o, const char*) {
+       o.mode = Mode::Foreground;
+       o.logs_to_stderr = true;
+     }},
     {'t', [](Options& o, const char*) { o.mode = Mode::Test; }},
     {'n', [](Options& o, const char*) { o.mode = Mode::DumpChanged; }},
     {'a', [](Options& o, const char*) { o.mode = Mode::DumpAll; }},
@@ -51,16 +55,16 @@ Result<Options> parse_options(int argc, char** argv) {
 }
 
 std::string usage_text() {
-  return
-      "usage: postern [-FLtnaPVh] [-c FILE] [-o NAME=VALUE]...\n"
-      "  -c FILE        configuration file (default " POSTERN_SYSCONFDIR "/postern.conf)\n"
-      "  -o NAME=VALUE  set or replace one setting, e.g. service.auth.client_limit=4096\n"
-      "  -F             stay in the foreground\n"
-      "  -L             stay in the foreground, all logs to stderr\n"
-      "  -t             check the configuration and what it names, start nothing\n"
-      "  -n, -a         print the settings that differ from the defaults, all settings\n"
-      "  -P             with -n, -a: show passwords and keys\n"
-      "  -V, -h         version; this text\n";
+  return "usage: postern [-FLtnaPVh] [-c FILE] [-o NAME=VALUE]...\n"
+         "  -c FILE        configuration file (default " POSTERN_SYSCONFDIR
+         "/postern.conf)\n"
+         "  -o NAME=VALUE  set or replace one setting, e.g. service.auth.client_limit=4096\n"
+         "  -F             stay in the foreground\n"
+         "  -L             stay in the foreground, all logs to stderr\n"
+         "  -t             check the configuration and what it names, start nothing\n"
+         "  -n, -a         print the settings that differ from the defaults, all settings\n"
+         "  -P             with -n, -a: show passwords and keys\n"
+         "  -V, -h         version; this text\n";
 }
 
 std::string version_text() {
@@ -83,7 +87,8 @@ std::string version_text() {
 #ifdef POSTERN_SANITIZED
   options += " sanitized";
 #endif
-  return fmt::format("postern {}\nlibevent {}, {}, fmt {}\noptions:{}\n", PACKAGE_VERSION, ::event_get_version(), tls_library_version(), FMT_VERSION, options);
+  return fmt::format("postern {}\nlibevent {}, {}, fmt {}\noptions:{}\n", PACKAGE_VERSION, ::event_get_version(),
+                     tls_library_version(), FMT_VERSION, options);
 }
 
 }  // namespace postern

@@ -26,7 +26,8 @@ std::string content_of(int fd) {
 // Whether `fd` still is the file at `path`: the one who held the lock before us may have removed it.
 bool still_there(int fd, const std::string& path) {
   struct stat ours, there;
-  return ::fstat(fd, &ours) == 0 && ::stat(path.c_str(), &there) == 0 && ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
+  return ::fstat(fd, &ours) == 0 && ::stat(path.c_str(), &there) == 0 && ours.st_ino == there.st_ino &&
+         ours.st_dev == there.st_dev;
 }
 
 }  // namespace
@@ -46,7 +47,8 @@ PidFile::Taken PidFile::take(const std::string& path, std::string& why) {
   ::fchmod(fd.get(), 0644);
   if (!before.empty() && !parse_number(before)) log_error(path + " holds no process id, overwriting it");
   const std::string text = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
+  if (::ftruncate(fd.get(), 0) != 0 ||
+      ::pwrite(fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
     why = path + ": " + strerror(errno);
     return Taken::Broken;
   }

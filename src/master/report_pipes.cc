@@ -15,7 +15,8 @@ ReportPipes::Pipe* ReportPipes::get(const std::string& service) {
   Fd copy(::fcntl(pair->first.get(), F_DUPFD_CLOEXEC, 3));
   if (!copy) return nullptr;
   auto channel = std::make_unique<Channel>(loop_, std::move(copy), Role::Master, Role::State, Channel::Events{});
-  return &pipes_.emplace(service, Pipe{std::move(pair->first), std::move(pair->second), std::move(channel)}).first->second;
+  return &pipes_.emplace(service, Pipe{std::move(pair->first), std::move(pair->second), std::move(channel)})
+              .first->second;
 }
 
 }  // namespace postern

@@ -19,7 +19,9 @@ static_assert(SocketFile::kMaxPath == sizeof(sockaddr_un::sun_path) - 1);
 
 constexpr Milliseconds kAskEvery{20};
 
-Error failure(const char* what, const std::string& path) { return Error(fmt::format("{}({}): {}", what, path, strerror(errno))); }
+Error failure(const char* what, const std::string& path) {
+  return Error(fmt::format("{}({}): {}", what, path, strerror(errno)));
+}
 
 bool name_of(const std::string& path, sockaddr_un& address) {
   address = {};
@@ -81,13 +83,15 @@ Status SocketFile::set_access(const SocketAccess& access) {
     if (::chmod(fmt::format("/proc/self/fd/{}", file_.get()).c_str(), access.mode) != 0) return failure("chmod", path_);
     st.st_uid = ::geteuid();
   }
-  if ((st.st_uid != access.uid || st.st_gid != access.gid) && !give(access.uid, access.gid)) return failure("chown", path_);
+  if ((st.st_uid != access.uid || st.st_gid != access.gid) && !give(access.uid, access.gid))
+    return failure("chown", path_);
   return {};
 }
 
 bool SocketFile::stands() const {
   struct stat ours, there;
-  return file_ && ::fstat(file_.get(), &ours) == 0 && ::lstat(path_.c_str(), &there) == 0 && ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
+  return file_ && ::fstat(file_.get(), &ours) == 0 && ::lstat(path_.c_str(), &there) == 0 &&
+         ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
 }
 
 void SocketFile::remove() {
@@ -97,7 +101,8 @@ void SocketFile::remove() {
 
 std::optional<std::string> obstacle_at(const std::string& path) {
   struct stat st;
-  if (::lstat(path.c_str(), &st) != 0) return errno == ENOENT ? std::nullopt : std::optional<std::string>(strerror(errno));
+  if (::lstat(path.c_str(), &st) != 0)
+    return errno == ENOENT ? std::nullopt : std::optional<std::string>(strerror(errno));
   switch (st.st_mode & S_IFMT) {
     case S_IFSOCK: return std::nullopt;
     case S_IFDIR: return "a folder stands there";

@@ -13,12 +13,12 @@ namespace postern {
 
 struct SpawnRequest {
   std::string executable;
-  std::string service;        // argv[1], for ps
-  std::string title_room;     // "": none
-  bool trial = false;         // argv[2] kTrialArgument: checks its settings and ends
+  std::string service;     // argv[1], for ps
+  std::string title_room;  // "": none
+  bool trial = false;      // argv[2] kTrialArgument: checks its settings and ends
   int control = -1, log = -1, boot = -1, dead_man = -1;
-  std::vector<int> listeners; // in the order of ChildBoot::listeners
-  int error_output = -1;      // becomes fd 2
+  std::vector<int> listeners;  // in the order of ChildBoot::listeners
+  int error_output = -1;       // becomes fd 2
 };
 
 // The child's environment is made from nothing but PATH, TZ and, in sanitizer builds, the sanitizers' options

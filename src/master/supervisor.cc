@@ -64,7 +64,8 @@ void Supervisor::want_more() {
 }
 
 bool Supervisor::has_elder(Instant now) const {
-  return std::any_of(processes_.begin(), processes_.end(), [&](const auto& entry) { return entry.second.ready && now - entry.second.started >= kElder; });
+  return std::any_of(processes_.begin(), processes_.end(),
+                     [&](const auto& entry) { return entry.second.ready && now - entry.second.started >= kElder; });
 }
 
 uint32_t Supervisor::forks_wanted(Instant now) const {

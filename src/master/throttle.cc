@@ -9,7 +9,10 @@ constexpr Milliseconds kFirstDelay{2000}, kLongestDelay{60000}, kBurst{1000};
 constexpr unsigned kBurstFailures = 10;
 }  // namespace
 
-void Throttle::succeeded() { *this = Throttle{}; ever_succeeded_ = true; }
+void Throttle::succeeded() {
+  *this = Throttle{};
+  ever_succeeded_ = true;
+}
 
 bool Throttle::failed(bool initialised, bool elder, Instant now) {
   const bool too_fast = burst(now);

@@ -25,7 +25,7 @@ class Throttle {
   bool burst(Instant now);
 
   bool ever_succeeded_ = false;
-  unsigned failures_ = 0;       // since burst_start_
+  unsigned failures_ = 0;  // since burst_start_
   Instant burst_start_{};
   Milliseconds delay_{0};
   Instant until_{};

@@ -33,7 +33,8 @@ constexpr TrialRow kTrials[] = {{Role::Auth, 'A'}, {Role::AuthWorker, 'A'}};
 constexpr Milliseconds kPatience{10'000};
 constexpr size_t kMaxText = 64 * 1024;
 
-Result<Fd> boot_for(const ServiceSettings& service, const TrialRow& trial, const Configuration& configuration, const Environment& environment) {
+Result<Fd> boot_for(const ServiceSettings& service, const TrialRow& trial, const Configuration& configuration,
+                    const Environment& environment) {
   ChildBoot boot;
   boot.role = trial.role;
   boot.service = service;
@@ -61,18 +62,19 @@ std::string read_all(int fd) {
 int wait_for(pid_t pid) {
   ::kill(pid, SIGKILL);  // it has closed its end, or had its time
   int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
   return status;
 }
 
-// A role names a setting that it does not like, "NAME: what is wrong"; here is known where it stands (DECISIONS section 3).
+// A role names a setting that it does not like, "NAME: what is wrong"; here is known where it stands (DECISIONS section
+// 3).
 std::string placed(std::string_view line, const Configuration& c) {
   const std::string_view name = line.substr(0, line.find(": ")), why = line.substr(name.size());
   const auto shown = [&](const std::string& where, const std::string& value) {
     return fmt::format("{}{} = \"{}\"{}", where, name, printable(value, 80), printable(why, 2000));
   };
-  if (const Key key = find_setting(name); key != Key::kCount && row_of(key).type == RowType::Text) return shown(c.place_of(key), c.settings.text(key));
+  if (const Key key = find_setting(name); key != Key::kCount && row_of(key).type == RowType::Text)
+    return shown(c.place_of(key), c.settings.text(key));
   for (const ServiceSettings& s : c.services)
     if (name == "service." + s.name + ".executable") return shown(s.where + ": ", s.executable);
   return printable(line, 2000);
@@ -82,9 +84,11 @@ void add_once(std::vector<std::string>& list, std::string text) {
   if (std::find(list.begin(), list.end(), text) == list.end()) list.push_back(std::move(text));
 }
 
-void try_service(const ServiceSettings& service, const TrialRow& trial, const Configuration& configuration, const Environment& environment,
-                 Findings& findings) {
-  const auto fail = [&](const std::string& why) { findings.errors.push_back(fmt::format("service {}: {}", service.name, why)); };
+void try_service(const ServiceSettings& service, const TrialRow& trial, const Configuration& configuration,
+                 const Environment& environment, Findings& findings) {
+  const auto fail = [&](const std::string& why) {
+    findings.errors.push_back(fmt::format("service {}: {}", service.name, why));
+  };
   const auto boot = boot_for(service, trial, configuration, environment);
   if (!boot) return fail(boot.error());
   int ends[2];
@@ -103,7 +107,8 @@ void try_service(const ServiceSettings& service, const TrialRow& trial, const Co
   const std::string text = read_all(output.get());
   const int status = wait_for(*pid);
   const bool good = WIFEXITED(status) && WEXITSTATUS(status) == kExitOk;
-  for (std::string_view line : split_words(text, "\n")) add_once(good ? findings.warnings : findings.errors, placed(line, configuration));
+  for (std::string_view line : split_words(text, "\n"))
+    add_once(good ? findings.warnings : findings.errors, placed(line, configuration));
   if (!good && text.empty()) fail(fmt::format("its program failed when it was tried (wait status {:#x})", status));
 }
 

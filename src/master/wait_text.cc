@@ -14,17 +14,14 @@ struct Meaning {
   const char* text;
 };
 constexpr Meaning kMeanings[] = {
-    {kExitUsage, "not started by the master"},
-    {kExitNoUser, "no such user"},
-    {kExitSoftware, "internal error"},
-    {kExitOs, "operating system error"},
-    {kExitConfig, "configuration"},
-    {kExitExecFailed, "exec failed"},
+    {kExitUsage, "not started by the master"}, {kExitNoUser, "no such user"},  {kExitSoftware, "internal error"},
+    {kExitOs, "operating system error"},       {kExitConfig, "configuration"}, {kExitExecFailed, "exec failed"},
     {127, "a shared library is missing"},
 };
 
 std::string meaning_of(int status, int64_t vsz_limit) {
-  if (status == kExitOutOfMemory) return fmt::format(" (out of memory: raise vsz_limit, now {} M)", vsz_limit / (1024 * 1024));
+  if (status == kExitOutOfMemory)
+    return fmt::format(" (out of memory: raise vsz_limit, now {} M)", vsz_limit / (1024 * 1024));
   for (const Meaning& meaning : kMeanings)
     if (meaning.status == status) return fmt::format(" ({})", meaning.text);
   return {};

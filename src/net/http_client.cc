@@ -22,7 +22,9 @@ void start_library() {
   POSTERN_CHECK(code == CURLE_OK, "libcurl failed to start");
 }
 
-bool breaks_header(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos; }
+bool breaks_header(std::string_view text) {
+  return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
+}
 
 // One request under way; its address is libcurl's.
 struct Transfer {
@@ -36,7 +38,8 @@ struct Transfer {
 
   Transfer(HttpRequest r, HttpClient::Done d) : request(std::move(r)), done(std::move(d)), easy(curl_easy_init()) {}
   ~Transfer() {
-    for (curl_slist* h = headers; h != nullptr; h = h->next) secure_zero(h->data, std::char_traits<char>::length(h->data));
+    for (curl_slist* h = headers; h != nullptr; h = h->next)
+      secure_zero(h->data, std::char_traits<char>::length(h->data));
     curl_slist_free_all(headers);
   }
   Transfer(const Transfer&) = delete;
@@ -206,7 +209,8 @@ int HttpClient::State::on_socket(CURL*, curl_socket_t fd, int what, void* self, 
   watch->start(
       state.loop, fd, events_of(what),
       [](evutil_socket_t socket, short ready, void* owner) {
-        static_cast<State*>(owner)->act(socket, ((ready & EV_READ) ? CURL_CSELECT_IN : 0) | ((ready & EV_WRITE) ? CURL_CSELECT_OUT : 0));
+        static_cast<State*>(owner)->act(
+            socket, ((ready & EV_READ) ? CURL_CSELECT_IN : 0) | ((ready & EV_WRITE) ? CURL_CSELECT_OUT : 0));
       },
       &state);
   return 0;
@@ -218,7 +222,9 @@ int HttpClient::State::on_timer(CURLM*, long milliseconds, void* self) {
     state.timer.stop();
     return 0;
   }
-  state.timer.start(state.loop, Milliseconds(milliseconds), [](void* s) { static_cast<State*>(s)->act(CURL_SOCKET_TIMEOUT, 0); }, self);
+  state.timer.start(
+      state.loop, Milliseconds(milliseconds), [](void* s) { static_cast<State*>(s)->act(CURL_SOCKET_TIMEOUT, 0); },
+      self);
   return 0;
 }
 
@@ -251,7 +257,9 @@ void HttpClient::State::finish(std::unique_ptr<Transfer> transfer, CURLcode code
     curl_easy_getinfo(transfer->easy.get(), CURLINFO_RESPONSE_CODE, &status);
     answer.status = static_cast<int>(status);
   } else {
-    answer.why = code == CURLE_WRITE_ERROR ? "answer too long" : transfer->error[0] != '\0' ? transfer->error : curl_easy_strerror(code);
+    answer.why = code == CURLE_WRITE_ERROR    ? "answer too long"
+                 : transfer->error[0] != '\0' ? transfer->error
+                                              : curl_easy_strerror(code);
   }
   // Who is told may ask again at once, or end us: not from within libcurl's callbacks.
   loop.defer([flag = alive, done = std::move(transfer->done), told = std::make_shared<HttpAnswer>(std::move(answer))] {

@@ -1,5 +1,5 @@
-// Names and addresses of a process that may still ask the system and wait: before the jail, once. Destinations of logins are
-// resolved by auth (net/resolver.h).
+// Names and addresses of a process that may still ask the system and wait: before the jail, once. Destinations of
+// logins are resolved by auth (net/resolver.h).
 #ifndef POSTERN_NET_NAMES_H
 #define POSTERN_NET_NAMES_H
 

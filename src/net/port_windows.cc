@@ -25,7 +25,8 @@ std::optional<std::pair<uint16_t, uint16_t>> parse_port_range(std::string_view t
   return std::pair(static_cast<uint16_t>(*low), static_cast<uint16_t>(*high));
 }
 
-PortWindows::PortWindows(uint16_t low, uint16_t high, uint32_t seed) : low_(low), high_(high), count_((high - low + kWidth) / kWidth) {
+PortWindows::PortWindows(uint16_t low, uint16_t high, uint32_t seed)
+    : low_(low), high_(high), count_((high - low + kWidth) / kWidth) {
   at_ = seed % count_;
   // A step without a common divisor visits every window before any twice, neighbours far apart in time.
   step_ = std::max<uint32_t>(1, count_ * 5 / 8);

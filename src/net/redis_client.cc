@@ -48,7 +48,8 @@ RedisClient::~RedisClient() { *alive_ = false; }
 
 void RedisClient::send(std::span<const std::string_view> words, Done done) {
   Command command{redis_command(words), std::move(done), loop_.now() + options_.connect_timeout + options_.timeout};
-  if (waiting_.size() + sent_.size() >= options_.max_commands) return end(command, Error("too many commands under way"));
+  if (waiting_.size() + sent_.size() >= options_.max_commands)
+    return end(command, Error("too many commands under way"));
   waiting_.push_back(std::move(command));
   proceed();
 }
@@ -56,9 +57,10 @@ void RedisClient::send(std::span<const std::string_view> words, Done done) {
 // Who is told may ask again at once, or end us.
 void RedisClient::end(Command& command, Result<RedisReply> result) {
   if (!command.done) return;
-  loop_.defer([flag = alive_, done = std::move(command.done), told = std::make_shared<Result<RedisReply>>(std::move(result))] {
-    if (*flag) done(std::move(*told));
-  });
+  loop_.defer(
+      [flag = alive_, done = std::move(command.done), told = std::make_shared<Result<RedisReply>>(std::move(result))] {
+        if (*flag) done(std::move(*told));
+      });
 }
 
 // --- time -------------------------------------------------------------------------
@@ -91,17 +93,20 @@ void RedisClient::set_timer(Instant now) {
   if (state_ != State::Apart && state_ != State::Ready) add(step_due_);
   if (!next) return timer_.stop();
   const auto after = std::chrono::ceil<Milliseconds>(*next - now);
-  timer_.start(loop_, std::max(after, Milliseconds(1)), [](void* self) { static_cast<RedisClient*>(self)->proceed(); }, this);
+  timer_.start(
+      loop_, std::max(after, Milliseconds(1)), [](void* self) { static_cast<RedisClient*>(self)->proceed(); }, this);
 }
 
 // --- connecting -------------------------------------------------------------------
 
 // The first that is not left alone. When all are, those commands wait that can.
 void RedisClient::choose_server(Instant now) {
-  const auto ready = std::find_if(candidates_.begin(), candidates_.end(), [now](const Candidate& c) { return c.not_before <= now; });
+  const auto ready =
+      std::find_if(candidates_.begin(), candidates_.end(), [now](const Candidate& c) { return c.not_before <= now; });
   if (ready == candidates_.end()) {
-    const auto soonest = std::min_element(candidates_.begin(), candidates_.end(),
-                                          [](const Candidate& a, const Candidate& b) { return a.not_before < b.not_before; });
+    const auto soonest =
+        std::min_element(candidates_.begin(), candidates_.end(),
+                         [](const Candidate& a, const Candidate& b) { return a.not_before < b.not_before; });
     retry_at_ = soonest->not_before;
     return expire(retry_at_);
   }
@@ -112,9 +117,10 @@ void RedisClient::choose_server(Instant now) {
   if (server.host.empty()) return connect_to(server, {});
   if (const auto literal = IpAddress::parse(server.host)) return connect_to(server, {*literal, server.port});
   state_ = State::Resolving;
-  resolver_.resolve(server.host, options_.connect_timeout, [this, flag = alive_, attempt = ++attempt_](const auto& addresses) {
-    if (*flag && attempt == attempt_ && state_ == State::Resolving) take_addresses(addresses);
-  });
+  resolver_.resolve(server.host, options_.connect_timeout,
+                    [this, flag = alive_, attempt = ++attempt_](const auto& addresses) {
+                      if (*flag && attempt == attempt_ && state_ == State::Resolving) take_addresses(addresses);
+                    });
 }
 
 void RedisClient::take_addresses(const Result<std::vector<IpAddress>>& addresses) {
@@ -141,7 +147,9 @@ void RedisClient::connect_to(const RedisServer& server, const Endpoint& to) {
   state_ = State::Connecting;
   if (!socket_ && !addresses_.empty()) return connect_next();
   if (!socket_) return lose(error_text(error), true);
-  watch_.start(loop_, socket_.get(), EV_WRITE, [](evutil_socket_t, short what, void* self) { static_cast<RedisClient*>(self)->on_ready(what); }, this);
+  watch_.start(
+      loop_, socket_.get(), EV_WRITE,
+      [](evutil_socket_t, short what, void* self) { static_cast<RedisClient*>(self)->on_ready(what); }, this);
 }
 
 void RedisClient::connected() {
@@ -217,7 +225,8 @@ void RedisClient::receive() {
 
 void RedisClient::take(RedisReply reply) {
   if (sent_.empty()) return lose("a reply to nothing: " + printable(reply.error_code(), 40), true);
-  const bool elsewhere = std::find(std::begin(kElsewhere), std::end(kElsewhere), reply.error_code()) != std::end(kElsewhere);
+  const bool elsewhere =
+      std::find(std::begin(kElsewhere), std::end(kElsewhere), reply.error_code()) != std::end(kElsewhere);
   if (elsewhere || (!sent_.front().done && reply.is_error()))
     return lose("it says " + printable(reply.error_code(), 40), true);
   Command command = std::move(sent_.front());
@@ -251,7 +260,8 @@ void RedisClient::lose(std::string why, bool blamed) {
 
 void RedisClient::blame() {
   Candidate& candidate = candidates_[at_];
-  candidate.pause = candidate.pause.count() == 0 ? kFirstPause : std::min(candidate.pause * kPauseFactor, kLongestPause);
+  candidate.pause =
+      candidate.pause.count() == 0 ? kFirstPause : std::min(candidate.pause * kPauseFactor, kLongestPause);
   candidate.not_before = loop_.now() + candidate.pause;
 }
 

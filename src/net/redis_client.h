@@ -19,17 +19,17 @@
 
 namespace postern {
 
-// Connects with the first command, and again when there is one and the connection has gone. A server that cannot be reached,
-// refuses us or owes a reply for too long is left alone for 1 s, 5 s, then 15 s each time (AUTH-18); the others are tried
-// in their order. What a lost connection owed is asked once more, of the next one.
+// Connects with the first command, and again when there is one and the connection has gone. A server that cannot be
+// reached, refuses us or owes a reply for too long is left alone for 1 s, 5 s, then 15 s each time (AUTH-18); the
+// others are tried in their order. What a lost connection owed is asked once more, of the next one.
 class RedisClient {
  public:
   struct Options {
-    std::vector<RedisServer> servers{};    // in the order to try
-    Milliseconds connect_timeout{5'000};   // per address, and for the first words with a server
-    Milliseconds timeout{5'000};           // for a reply; a command fails after the sum of both, whatever happens meanwhile
-    size_t max_commands = 10'000;          // under way or waiting; one more fails at once
-    size_t max_reply = 1024 * 1024;        // bytes
+    std::vector<RedisServer> servers{};   // in the order to try
+    Milliseconds connect_timeout{5'000};  // per address, and for the first words with a server
+    Milliseconds timeout{5'000};     // for a reply; a command fails after the sum of both, whatever happens meanwhile
+    size_t max_commands = 10'000;    // under way or waiting; one more fails at once
+    size_t max_reply = 1024 * 1024;  // bytes
   };
   // The reply, which may be the server's Error; or why there is none, without anything of the command.
   using Done = std::function<void(Result<RedisReply>)>;
@@ -41,17 +41,17 @@ class RedisClient {
   RedisClient(const RedisClient&) = delete;
   RedisClient& operator=(const RedisClient&) = delete;
 
-  // `words`: the command and its arguments, any bytes. One that is lost may have been carried out, and is still asked again.
-  // `done` is called once, never before this returned.
+  // `words`: the command and its arguments, any bytes. One that is lost may have been carried out, and is still asked
+  // again. `done` is called once, never before this returned.
   void send(std::span<const std::string_view> words, Done done);
 
  private:
   struct Command {
     SecretString bytes;
-    Done done;              // null: one of our own, before the others
-    Instant deadline{};     // for the answer
-    Instant reply_due{};    // once sent
-    bool again = false;     // a connection was lost with it
+    Done done;            // null: one of our own, before the others
+    Instant deadline{};   // for the answer
+    Instant reply_due{};  // once sent
+    bool again = false;   // a connection was lost with it
   };
   // A server and how it fared.
   struct Candidate {
@@ -87,21 +87,21 @@ class RedisClient {
   Resolver& resolver_;
   Options options_;
   std::vector<Candidate> candidates_;
-  size_t at_ = 0;                     // whom we talk to, or try
+  size_t at_ = 0;  // whom we talk to, or try
   State state_ = State::Apart;
   std::deque<Command> waiting_, sent_;
-  std::deque<Endpoint> addresses_;    // of the server, not tried yet
+  std::deque<Endpoint> addresses_;  // of the server, not tried yet
   std::string last_why_ = "no connection";
-  Instant step_due_{};                // Resolving to Greeting: by when
-  Instant retry_at_{};                // Apart with commands: nobody can be asked before
-  bool answered_ = false;             // this connection has said something useful
+  Instant step_due_{};     // Resolving to Greeting: by when
+  Instant retry_at_{};     // Apart with commands: nobody can be asked before
+  bool answered_ = false;  // this connection has said something useful
   Fd socket_;
   Watch watch_;
   std::unique_ptr<RedisReader> reader_;
-  SecretString out_;                  // not written yet
-  size_t written_ = 0;                // of out_
+  SecretString out_;    // not written yet
+  size_t written_ = 0;  // of out_
   Timer timer_;
-  uint64_t attempt_ = 0;              // answers of the resolver to an earlier one are late
+  uint64_t attempt_ = 0;  // answers of the resolver to an earlier one are late
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

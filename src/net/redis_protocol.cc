@@ -8,8 +8,8 @@ namespace postern {
 
 namespace {
 
-// hiredis builds a tree of whatever these make: here of the reply itself. An array's items are added one by one, so what
-// its header promises costs nothing; a pointer into it is used up before the next item moves it.
+// hiredis builds a tree of whatever these make: here of the reply itself. An array's items are added one by one, so
+// what its header promises costs nothing; a pointer into it is used up before the next item moves it.
 RedisReply* place(const redisReadTask* task, RedisReply::Kind kind) {
   auto* parent = task->parent == nullptr ? nullptr : static_cast<RedisReply*>(task->parent->obj);
   RedisReply* reply = parent == nullptr ? new RedisReply : &parent->items.emplace_back();

@@ -18,7 +18,7 @@ namespace postern {
 struct RedisReply {
   enum class Kind : uint8_t { Nil, Integer, Text, Status, Error, Array };
   Kind kind = Kind::Nil;
-  SecretString text{};              // Text, Status, Error; any bytes, a stored password perhaps
+  SecretString text{};  // Text, Status, Error; any bytes, a stored password perhaps
   int64_t integer = 0;
   std::vector<RedisReply> items{};  // Array
 

@@ -65,14 +65,17 @@ Status take_unix(std::string_view text, RedisServer& server) {
   const std::string_view database = query == std::string_view::npos ? std::string_view() : text.substr(query + 1);
   text = text.substr(0, query);
   if (const Status taken = take_credentials(text, server); !taken) return taken;
-  if (!text.starts_with('/') || text.size() > kMaxPath) return Error("the absolute path of a socket is missing, or too long");
+  if (!text.starts_with('/') || text.size() > kMaxPath)
+    return Error("the absolute path of a socket is missing, or too long");
   server.path = text;
   if (database.empty()) return {};
   if (!database.starts_with(kDatabase)) return Error("behind the '?' only db=NUMBER is known");
   return take_database(database.substr(kDatabase.size()), server);
 }
 
-Status no_tls(std::string_view, RedisServer&) { return Error("Redis over TLS (rediss) is not spoken; use a unix socket, or a tunnel"); }
+Status no_tls(std::string_view, RedisServer&) {
+  return Error("Redis over TLS (rediss) is not spoken; use a unix socket, or a tunnel");
+}
 
 struct SchemeRow {
   std::string_view scheme;

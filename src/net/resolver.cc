@@ -31,7 +31,9 @@ struct Resolver::Query {
   const char* stopped = nullptr;  // why we cancelled it
 
   void finish(int error, evutil_addrinfo* found);
-  static void answered(int error, evutil_addrinfo* found, void* self) { static_cast<Query*>(self)->finish(error, found); }
+  static void answered(int error, evutil_addrinfo* found, void* self) {
+    static_cast<Query*>(self)->finish(error, found);
+  }
   static void too_late(void* self) {
     auto* query = static_cast<Query*>(self);
     query->stopped = "timed out";
@@ -65,7 +67,8 @@ bool has_route_to_server(evdns_base* dns) {
     sockaddr_storage address{};
     const int size = evdns_base_get_nameserver_addr(dns, i, reinterpret_cast<sockaddr*>(&address), sizeof address);
     const Fd fd(::socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (size > 0 && fd && ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), static_cast<socklen_t>(size)) == 0) return true;
+    if (size > 0 && fd && ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), static_cast<socklen_t>(size)) == 0)
+      return true;
   }
   return false;
 }
@@ -83,7 +86,8 @@ void Resolver::Query::finish(int error, evutil_addrinfo* found) {
   });
 }
 
-Resolver::Resolver(Loop& loop, Files files) : loop_(loop), files_(std::move(files)), alive_(std::make_shared<bool>(true)) {
+Resolver::Resolver(Loop& loop, Files files)
+    : loop_(loop), files_(std::move(files)), alive_(std::make_shared<bool>(true)) {
   refresh();
 }
 
@@ -119,8 +123,7 @@ void Resolver::resolve(const std::string& name, Milliseconds timeout, Done done)
   // Null when the answer came at once; then the query belongs to the deferred call already.
   if (auto* request = evdns_getaddrinfo(base_->dns, name.c_str(), nullptr, &hints, &Query::answered, query))
     query->request = request;
-  else
-    return;
+  else return;
   // evdns would wait for a server to come back until the time is over; without a route there is no point.
   if (has_route_to_server(base_->dns)) return;
   query->stopped = "no nameserver can be reached";

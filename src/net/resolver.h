@@ -44,7 +44,7 @@ class Resolver {
   Loop& loop_;
   Files files_;
   std::vector<struct timespec> read_at_;
-  std::shared_ptr<Base> base_;        // queries keep the one they were asked of
+  std::shared_ptr<Base> base_;  // queries keep the one they were asked of
   std::shared_ptr<bool> alive_;
 };
 

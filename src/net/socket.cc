@@ -44,7 +44,9 @@ bool bind_source(int fd, const IpAddress& source) {
 
 }  // namespace
 
-bool set_port_window(int fd, uint32_t ports) { return ::setsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &ports, sizeof ports) == 0; }
+bool set_port_window(int fd, uint32_t ports) {
+  return ::setsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &ports, sizeof ports) == 0;
+}
 
 Fd connect_begin(const Endpoint& to, const IpAddress& source, uint32_t ports, int& error) {
   sockaddr_storage address;

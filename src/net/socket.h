@@ -26,11 +26,12 @@ Endpoint local_endpoint(int fd);
 // Begins a connection to `to`, from `source` unless it is none. The socket becomes writable, or
 // readable once the peer speaks, when it is connected; errors that come later are read from it.
 // IP_BIND_ADDRESS_NO_PORT leaves the choice of the port to connect (PROBES 4), inside `ports` unless that is 0
-// (PortWindows::next). Returns an empty Fd with `error` set when it fails at once: EADDRNOTAVAIL = no port left there, or
-// the source is not ours.
+// (PortWindows::next). Returns an empty Fd with `error` set when it fails at once: EADDRNOTAVAIL = no port left there,
+// or the source is not ours.
 Fd connect_begin(const Endpoint& to, const IpAddress& source, uint32_t ports, int& error);
 
-// Narrows the ports a connect chooses from to `ports` (high << 16 | low, inside the system's range). False: this kernel cannot.
+// Narrows the ports a connect chooses from to `ports` (high << 16 | low, inside the system's range). False: this kernel
+// cannot.
 bool set_port_window(int fd, uint32_t ports);
 
 // The pending error of a socket (SO_ERROR), 0 for none.

@@ -27,8 +27,8 @@ class SourceAddresses {
   // How many addresses that family has.
   size_t count(IpAddress::Family family) const;
 
-  // A source (or none) had no port left towards `to`: not worth asking the kernel again for a second, which walks the whole
-  // range each time it says no (PROBES 4).
+  // A source (or none) had no port left towards `to`: not worth asking the kernel again for a second, which walks the
+  // whole range each time it says no (PROBES 4).
   void mark_full(const IpAddress& source, const Endpoint& to, Instant now);
   bool is_full(const IpAddress& source, const Endpoint& to, Instant now);
 

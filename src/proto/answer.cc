@@ -36,7 +36,8 @@ const ClassRow& row_of(FailureClass what) { return kClasses[static_cast<size_t>(
 }  // namespace
 
 bool is_success(AnswerKind kind) {
-  return kind == AnswerKind::BackendAccepted || kind == AnswerKind::LocalAccepted || kind == AnswerKind::ReferralAccepted;
+  return kind == AnswerKind::BackendAccepted || kind == AnswerKind::LocalAccepted ||
+         kind == AnswerKind::ReferralAccepted;
 }
 
 bool is_retryable(FailureClass what) { return row_of(what).retryable; }

@@ -10,25 +10,25 @@
 namespace postern {
 
 enum class AnswerKind : uint8_t {
-  Challenge,            // SASL goes on; text = challenge, not encoded
-  BackendAccepted,      // proxied; backend has the reply
-  LocalAccepted,        // logged in on this host; text = capabilities if known
-  AuthFailed,           // IMAP-80; text = reason or empty
-  AuthzFailed,          // IMAP-82
-  PasswordExpired,      // IMAP-83
-  UserDisabled,         // IMAP-84
-  TempFail,             // IMAP-81; text complete with host and time stamp
-  LoginDisabled,        // IMAP-85; text = reason or empty
-  Referral,             // IMAP-86, login refused; text = reason or empty; referral filled
-  ReferralAccepted,     // A1, login succeeds with a referral
-  UnsupportedMechanism, // IMAP-69
-  BadEncodingInitial,   // IMAP-68, initial response
-  BadEncodingResponse,  // IMAP-68, continued response
-  BackendRefused,       // text = BackendFailure::reply, to be passed on behind the protocol's word for no
-  BackendUnavailable,   // PXI-46 ff.: "Account is temporarily unavailable."
-  BackendMisconfigured, // PXI-51: the same text, a code that says configuration
-  TooManyConnections,   // IMAP-89; text complete
-  InternalFailure,      // IMAP-90
+  Challenge,             // SASL goes on; text = challenge, not encoded
+  BackendAccepted,       // proxied; backend has the reply
+  LocalAccepted,         // logged in on this host; text = capabilities if known
+  AuthFailed,            // IMAP-80; text = reason or empty
+  AuthzFailed,           // IMAP-82
+  PasswordExpired,       // IMAP-83
+  UserDisabled,          // IMAP-84
+  TempFail,              // IMAP-81; text complete with host and time stamp
+  LoginDisabled,         // IMAP-85; text = reason or empty
+  Referral,              // IMAP-86, login refused; text = reason or empty; referral filled
+  ReferralAccepted,      // A1, login succeeds with a referral
+  UnsupportedMechanism,  // IMAP-69
+  BadEncodingInitial,    // IMAP-68, initial response
+  BadEncodingResponse,   // IMAP-68, continued response
+  BackendRefused,        // text = BackendFailure::reply, to be passed on behind the protocol's word for no
+  BackendUnavailable,    // PXI-46 ff.: "Account is temporarily unavailable."
+  BackendMisconfigured,  // PXI-51: the same text, a code that says configuration
+  TooManyConnections,    // IMAP-89; text complete
+  InternalFailure,       // IMAP-90
   kCount
 };
 // Whether the user is logged in with this answer: the front is done.
@@ -71,7 +71,7 @@ bool is_retryable(FailureClass what);
 
 struct BackendFailure {
   FailureClass what = FailureClass::Internal;
-  std::string log_text;   // what the log says ("Invalid banner: * BYE full")
+  std::string log_text;  // what the log says ("Invalid banner: * BYE full")
   // Auth, AuthTempFail: what stands behind the backend's word for no ("[LIMIT] full" of "L NO [LIMIT] full" or
   // "-ERR [LIMIT] full"), made printable; empty: our own text for a failed authentication.
   std::string reply;

@@ -48,10 +48,8 @@ SecretString initial_response(BackPlan& plan) {
 }
 
 void append_initial(std::string& out, const SecretString& initial) {
-  if (initial.empty())
-    out += '=';
-  else
-    append_base64(out, initial);
+  if (initial.empty()) out += '=';
+  else append_base64(out, initial);
 }
 
 std::optional<SecretString> response_to(std::string_view encoded, BackPlan& plan, StepResult& result) {
@@ -61,10 +59,8 @@ std::optional<SecretString> response_to(std::string_view encoded, BackPlan& plan
     return std::nullopt;
   }
   auto response = plan.learned.sasl.step(*challenge, credentials(plan));
-  if (!response && plan.learned.sasl.refuted())
-    failed(result, FailureClass::RemoteConfig, std::string(kNotProved));
-  else if (!response)
-    failed(result, FailureClass::Protocol, "Unexpected challenge");
+  if (!response && plan.learned.sasl.refuted()) failed(result, FailureClass::RemoteConfig, std::string(kNotProved));
+  else if (!response) failed(result, FailureClass::Protocol, "Unexpected challenge");
   return response;
 }
 

@@ -38,8 +38,8 @@ void append_initial(std::string& out, const SecretString& initial);
 std::optional<SecretString> response_to(std::string_view encoded, BackPlan& plan, StepResult& result);
 // The same as a step's verdict: the answer in base64 on a line of its own (More), or Failed.
 Verdict answer_challenge(std::string_view encoded, BackPlan& plan, StepResult& result);
-// The backend says yes, with `encoded` in base64 (empty: nothing more). False, and `result` filled in, when it had to prove that it
-// knows the password and has not (PXI-55).
+// The backend says yes, with `encoded` in base64 (empty: nothing more). False, and `result` filled in, when it had to
+// prove that it knows the password and has not (PXI-55).
 bool confirm_sasl(std::string_view encoded, const BackPlan& plan, StepResult& result);
 // Appends `secret` in base64 and leaves no copy behind.
 void append_base64(std::string& out, const SecretString& secret);

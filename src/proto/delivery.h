@@ -29,24 +29,24 @@ struct Envelope {
 };
 
 struct Recipient {
-  uint32_t number = 0;         // in the order of the transaction's recipients, refused ones too; from 0
-  std::string address;         // between < and >, as written
-  std::string user;            // whom to look up: without the detail (LMTP-4)
-  std::string detail;          // with the delimiter before it; empty: none
-  std::string orcpt, notify;   // as written; empty: not said
-  ForwardFields forward;       // told by a trusted peer
+  uint32_t number = 0;        // in the order of the transaction's recipients, refused ones too; from 0
+  std::string address;        // between < and >, as written
+  std::string user;           // whom to look up: without the detail (LMTP-4)
+  std::string detail;         // with the delimiter before it; empty: none
+  std::string orcpt, notify;  // as written; empty: not said
+  ForwardFields forward;      // told by a trusted peer
 };
 
 // What becomes of a recipient: first when he is named, then again when the message is complete.
 enum class OutcomeKind : uint8_t {
-  Taken,            // belongs to this host: he is welcome
-  Delivered,        // his message is where it belongs; told only when the backend has said so (LMTP-46)
-  BackendReply,     // `reply` is what the backend said of him, good or bad
-  ProxyFailed,      // `trouble` says how (LMTP-34); text: for verbose replies
-  NotAnswering,     // time is up; text: "transaction timed out while ..." (LMTP-36)
+  Taken,         // belongs to this host: he is welcome
+  Delivered,     // his message is where it belongs; told only when the backend has said so (LMTP-46)
+  BackendReply,  // `reply` is what the backend said of him, good or bad
+  ProxyFailed,   // `trouble` says how (LMTP-34); text: for verbose replies
+  NotAnswering,  // time is up; text: "transaction timed out while ..." (LMTP-36)
   UserUnknown,
-  LookupFailed,     // for now; text: a reason, or empty
-  Misconfigured,    // fields that make no sense: ours to mend, so no bounce (LMTP-23)
+  LookupFailed,   // for now; text: a reason, or empty
+  Misconfigured,  // fields that make no sense: ours to mend, so no bounce (LMTP-23)
   LoopsToItself,
   TtlReached,
   LoginDisabled,    // text: a reason, or empty
@@ -62,8 +62,8 @@ enum class ProxyTrouble : uint8_t { Other, Connect, Lost, BadReply, TimedOut, kC
 
 // A backend's reply, taken apart.
 struct BackendAnswer {
-  unsigned code = 0;               // 200 to 559
-  std::string enhanced{};          // when the backend has them and its class is that of the code; else empty
+  unsigned code = 0;                 // 200 to 559
+  std::string enhanced{};            // when the backend has them and its class is that of the code; else empty
   std::vector<std::string> lines{};  // texts behind code and enhanced code
 };
 
@@ -82,25 +82,29 @@ struct Outcome {
   }
 };
 
-// What a delivery front wants of the session; feed() returns right behind it. BeginTls, ForwardedFacts and Farewell mean
-// what they mean in proto/front.h.
-struct BeginTransaction { Envelope envelope; };
-struct AddRecipient { Recipient recipient; };  // then answer_recipient(), sooner or later, in any order
-struct BeginMessage {};                        // `body` follows, from the next feed() on
-struct EndMessage {};                          // complete; then answer_delivery() for each good recipient, in any order
-struct DropTransaction {};                     // RSET, a new greeting ...: nothing of it counts
+// What a delivery front wants of the session; feed() returns right behind it. BeginTls, ForwardedFacts and Farewell
+// mean what they mean in proto/front.h.
+struct BeginTransaction {
+  Envelope envelope;
+};
+struct AddRecipient {
+  Recipient recipient;
+};                          // then answer_recipient(), sooner or later, in any order
+struct BeginMessage {};     // `body` follows, from the next feed() on
+struct EndMessage {};       // complete; then answer_delivery() for each good recipient, in any order
+struct DropTransaction {};  // RSET, a new greeting ...: nothing of it counts
 using DeliveryRequest = std::variant<std::monostate, BeginTls, ForwardedFacts, Farewell, BeginTransaction, AddRecipient,
                                      BeginMessage, EndMessage, DropTransaction>;
 
 struct DeliveryOutput {
-  std::string send;         // bytes for the client, in order
-  std::string body;         // bytes of the message, in order: its lines end with CRLF, and there is no other CR or LF in it
+  std::string send;  // bytes for the client, in order
+  std::string body;  // bytes of the message, in order: its lines end with CRLF, and there is no other CR or LF in it
   DeliveryRequest request;  // at most one; comes after `body`
 };
 
 // What our trace header tells of this hop (LMTP-39).
 struct TraceFacts {
-  std::string tls;          // "TLSv1.3 with cipher ..."; empty: none
+  std::string tls;  // "TLSv1.3 with cipher ..."; empty: none
   IpAddress client;
   std::string transaction;  // its id
   int64_t now = 0;          // seconds since 1970
@@ -112,9 +116,9 @@ class DeliveryFront {
   virtual ~DeliveryFront() = default;
 
   virtual void greet(DeliveryOutput& out) = 0;
-  // Takes what it can from `input`, returns the number of bytes taken; stops behind the first request. Takes nothing while
-  // it waits for answers that the next command depends on. The session calls it again as long as it takes something or has
-  // a request, then also with no input left, and after each answer.
+  // Takes what it can from `input`, returns the number of bytes taken; stops behind the first request. Takes nothing
+  // while it waits for answers that the next command depends on. The session calls it again as long as it takes
+  // something or has a request, then also with no input left, and after each answer.
   virtual size_t feed(std::string_view input, DeliveryOutput& out) = 0;
   // The answers may come in any order; the client reads them in the order of his commands (LMTP-42).
   virtual void answer_recipient(uint32_t number, const Outcome& outcome, DeliveryOutput& out) = 0;
@@ -157,8 +161,8 @@ class DeliveryBack {
   // Another recipient; `address` is what stands between < and > there (LMTP-4), `forward` what the passdb adds.
   virtual void add_recipient(const Recipient& recipient, std::string_view address, const ForwardFields& forward,
                              DeliveryBackOutput& out) = 0;
-  // The message is complete: `size` bytes. Recipients that the backend has not taken don't count; with none left there is
-  // nothing to do.
+  // The message is complete: `size` bytes. Recipients that the backend has not taken don't count; with none left there
+  // is nothing to do.
   virtual void begin_message(uint64_t size, DeliveryBackOutput& out) = 0;
   // Encodes a piece of the message, to be called in order from the first byte (LMTP-40).
   virtual void encode(std::string_view piece, BodyState& state, std::string& out) const = 0;
@@ -172,7 +176,8 @@ class DeliveryBack {
   virtual void fail(const Outcome& outcome, DeliveryBackOutput& out) = 0;
   // What we are waiting for, in words; empty: for nothing.
   virtual std::string_view waiting_for() const = 0;
-  // A word of farewell for an orderly end, empty when it was said already; nothing when the conversation stands elsewhere.
+  // A word of farewell for an orderly end, empty when it was said already; nothing when the conversation stands
+  // elsewhere.
   virtual std::optional<std::string_view> farewell() const = 0;
 };
 

@@ -17,11 +17,11 @@ namespace postern {
 struct ConnectionFacts {
   bool tls_available = false;  // STARTTLS may be offered: ssl != no
   bool tls_active = false;
-  bool secured = false;        // TLS, trusted peer, or remote IP == local IP (IMAP-8)
-  bool trusted = false;        // TCP peer is in login_trusted_networks
-  bool binds = false;          // this TLS session has data that SASL can be bound to (-PLUS)
-  bool certificate = false;    // the client showed a certificate, and it was verified
-  std::string stamp{};           // unpredictable, of this connection alone; FrontSettings::wants_stamp only
+  bool secured = false;      // TLS, trusted peer, or remote IP == local IP (IMAP-8)
+  bool trusted = false;      // TCP peer is in login_trusted_networks
+  bool binds = false;        // this TLS session has data that SASL can be bound to (-PLUS)
+  bool certificate = false;  // the client showed a certificate, and it was verified
+  std::string stamp{};       // unpredictable, of this connection alone; FrontSettings::wants_stamp only
 };
 
 // forward_ fields: names without the prefix, in the order of the reply.
@@ -34,7 +34,7 @@ struct ForwardedFacts {
   std::optional<uint32_t> ttl;
   std::optional<std::string> session;
   ForwardFields forward;
-  std::string client_id;  // retained IMAP ID list body (IMAP-56)
+  std::string client_id;                  // retained IMAP ID list body (IMAP-56)
   std::optional<std::string> local_name;  // a valid DNS name, as by SNI (SUB-34)
 };
 

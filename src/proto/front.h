@@ -20,15 +20,15 @@ namespace postern {
 // Settings a front needs, taken from the settings table once per settings value; shared by sessions.
 struct FrontSettings {
   std::string greeting = "Postern ready.";
-  std::string hostname;             // ours
-  std::string capability;           // imap_capability / pop3_capability
+  std::string hostname;    // ours
+  std::string capability;  // imap_capability / pop3_capability
   bool literal_minus = false;
-  std::string id_send = "name *";   // imap_id_send
-  std::string id_log;               // imap_id_log
+  std::string id_send = "name *";  // imap_id_send
+  std::string id_log;              // imap_id_log
   bool id_retain = false;
-  bool allow_plaintext = false;     // disable_plaintext_auth = no
-  bool tls_required = false;        // ssl = required
-  struct Sieve {  // capabilities of scripts: the backends', as configured (SIEVE-9)
+  bool allow_plaintext = false;  // disable_plaintext_auth = no
+  bool tls_required = false;     // ssl = required
+  struct Sieve {                 // capabilities of scripts: the backends', as configured (SIEVE-9)
     std::string implementation, extensions, notify, extlists;
   } sieve;
   std::string product = "Postern";  // for ID
@@ -39,23 +39,23 @@ struct FrontSettings {
     bool is_private = false;
     MechanismNeed need = MechanismNeed::Nothing;
   };
-  std::vector<Mechanism> mechanisms;  // offered, in order
-  bool wants_stamp = false;         // a private mechanism has its challenge in the greeting (POP-1)
-  size_t max_line = 1026;           // CONST-3
-  size_t max_literal = 8192;        // CONST-6
-  size_t max_sasl = 8192;           // CONST-5
-  size_t max_token = 32768;         // token mechanisms (auth_max_token_size)
-  unsigned max_bad_commands = 3;    // CONST-8
-  unsigned max_id_pairs = 256;      // IMAP-59
-  size_t max_tag = 126;             // CONST-7
-  size_t max_retained = 256;        // CONST-11
-  std::string os, os_version;       // for ID, as uname(2) has them
+  std::vector<Mechanism> mechanisms;    // offered, in order
+  bool wants_stamp = false;             // a private mechanism has its challenge in the greeting (POP-1)
+  size_t max_line = 1026;               // CONST-3
+  size_t max_literal = 8192;            // CONST-6
+  size_t max_sasl = 8192;               // CONST-5
+  size_t max_token = 32768;             // token mechanisms (auth_max_token_size)
+  unsigned max_bad_commands = 3;        // CONST-8
+  unsigned max_id_pairs = 256;          // IMAP-59
+  size_t max_tag = 126;                 // CONST-7
+  size_t max_retained = 256;            // CONST-11
+  std::string os, os_version;           // for ID, as uname(2) has them
   std::vector<std::string> extensions;  // submission_backend_capabilities, upper case
-  uint64_t max_mail_size = 0;       // submission_max_mail_size, lmtp_max_mail_size; 0: not limited
+  uint64_t max_mail_size = 0;           // submission_max_mail_size, lmtp_max_mail_size; 0: not limited
   struct Delivery {
     std::string recipient_delimiter = "+";
     unsigned max_recipients = 1000;
-    unsigned max_waiting = 5;            // RCPT commands answered side by side (LMTP-5)
+    unsigned max_waiting = 5;                                       // RCPT commands answered side by side (LMTP-5)
     bool whitespace_before_path = false, mailbox_for_path = false;  // lmtp_client_workarounds
     bool add_received = true;
     std::string address_header = "final";  // lmtp_hdr_delivery_address
@@ -83,22 +83,24 @@ inline constexpr std::string_view kBadEncoding = "Invalid base64 data";
 }  // namespace refusal
 
 // What the session must do before the front goes on. feed() returns right after it set one.
-struct BeginTls {};        // after `send` is flushed; buffered clear text must be thrown away (IMAP-40)
+struct BeginTls {};  // after `send` is flushed; buffered clear text must be thrown away (IMAP-40)
 struct AuthBegin {
-  std::string mechanism;   // upper case
+  std::string mechanism;  // upper case
   std::optional<SecretString> initial;
 };
-struct AuthResponse { SecretString data; };
-struct AuthAbort {};       // the front has told the client already
+struct AuthResponse {
+  SecretString data;
+};
+struct AuthAbort {};  // the front has told the client already
 // The front refused an attempt itself and has told the client; an authentication under way is cancelled. For the log
 // (LOG-21, IMAP-69): "Login failed: <reason>", or with a mechanism "Authenticate <mechanism> failed: <reason>".
 struct PolicyRefusal {
-  std::string_view reason; // static: one of the texts of `refusal`
+  std::string_view reason;  // static: one of the texts of `refusal`
   bool counts_as_attempt = true;
   std::string mechanism;
 };
-using FrontRequest = std::variant<std::monostate, BeginTls, AuthBegin, AuthResponse, AuthAbort, ForwardedFacts,
-                                  PolicyRefusal, Farewell>;
+using FrontRequest =
+    std::variant<std::monostate, BeginTls, AuthBegin, AuthResponse, AuthAbort, ForwardedFacts, PolicyRefusal, Farewell>;
 
 struct FrontOutput {
   std::string send;                    // bytes for the client, in order

@@ -29,8 +29,12 @@ bool begins_like(std::string_view input, std::string_view word) {
 }
 
 uint8_t byte_at(std::string_view text, size_t at) { return static_cast<uint8_t>(text[at]); }
-uint16_t number_at(std::string_view text, size_t at) { return static_cast<uint16_t>(byte_at(text, at) << 8 | byte_at(text, at + 1)); }
-void put_number(std::string& out, size_t number) { (out += static_cast<char>(number >> 8)) += static_cast<char>(number); }
+uint16_t number_at(std::string_view text, size_t at) {
+  return static_cast<uint16_t>(byte_at(text, at) << 8 | byte_at(text, at + 1));
+}
+void put_number(std::string& out, size_t number) {
+  (out += static_cast<char>(number >> 8)) += static_cast<char>(number);
+}
 
 // --- version 1 ---------------------------------------------------------------
 
@@ -49,7 +53,9 @@ Result parse_words(std::string_view line, size_t size) {
   if (words.size() != 5) return broken("wrong number of words");
   const auto remote = IpAddress::parse(words[1]), local = IpAddress::parse(words[2]);
   const auto remote_port = port_of(words[3]), local_port = port_of(words[4]);
-  const auto fits = [v4](std::string_view text) { return (text.find(':') == std::string_view::npos) == v4 && text[0] != '['; };
+  const auto fits = [v4](std::string_view text) {
+    return (text.find(':') == std::string_view::npos) == v4 && text[0] != '[';
+  };
   if (!remote || !local || !fits(words[1]) || !fits(words[2])) return broken("invalid address");
   if (!remote_port || !local_port) return broken("invalid port");
   out.header.forwarded = true;
@@ -69,8 +75,8 @@ Result parse_line(std::string_view input) {
 // --- version 2 ---------------------------------------------------------------
 
 struct Family {
-  uint8_t code;          // family and transport
-  size_t address;        // bytes of one address; 0: not told
+  uint8_t code;    // family and transport
+  size_t address;  // bytes of one address; 0: not told
 };
 constexpr Family kFamilies[] = {{0x00, 0}, {0x11, 4}, {0x21, 16}, {0x31, 0}};
 
@@ -127,19 +133,22 @@ Result parse_binary(std::string_view input) {
   if (input.size() < size) return {};
   if (command == kLocal) return {.state = State::Complete, .size = size, .header = {}, .why = {}};
   for (const Family& family : kFamilies)
-    if (family.code == byte_at(input, kFixedPart - 3)) return take_block(family, input.substr(kFixedPart, size - kFixedPart), size);
+    if (family.code == byte_at(input, kFixedPart - 3))
+      return take_block(family, input.substr(kFixedPart, size - kFixedPart), size);
   return broken("unknown family or transport");
 }
 
 // --- writing -----------------------------------------------------------------
 
-bool can_tell(const ProxyHeader& h) { return h.forwarded && !h.remote.ip.is_none() && h.remote.ip.family() == h.local.ip.family(); }
+bool can_tell(const ProxyHeader& h) {
+  return h.forwarded && !h.remote.ip.is_none() && h.remote.ip.family() == h.local.ip.family();
+}
 
 std::string encode_line(const ProxyHeader& h) {
   if (!can_tell(h)) return "PROXY UNKNOWN\r\n";
   const std::string_view protocol = h.remote.ip.family() == IpAddress::Family::V4 ? "TCP4 " : "TCP6 ";
-  return std::string(kWord).append(protocol) + h.remote.ip.text() + ' ' + h.local.ip.text() + ' ' + std::to_string(h.remote.port) + ' ' +
-         std::to_string(h.local.port) + "\r\n";
+  return std::string(kWord).append(protocol) + h.remote.ip.text() + ' ' + h.local.ip.text() + ' ' +
+         std::to_string(h.remote.port) + ' ' + std::to_string(h.local.port) + "\r\n";
 }
 
 void append_tlv(std::string& out, uint8_t type, std::string_view value) {

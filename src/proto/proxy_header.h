@@ -17,10 +17,10 @@ enum class ProxyHeaderVersion : uint8_t { V1, V2 };
 struct ProxyHeader {
   // False: LOCAL, UNKNOWN or a family that is not IP; the connection's own addresses count.
   bool forwarded = false;
-  Endpoint remote, local;   // of the client, and where it connected to
+  Endpoint remote, local;  // of the client, and where it connected to
   // Version 2, forwarded only.
-  std::string authority;    // PP2_TYPE_AUTHORITY: the name given by SNI
-  bool tls = false;         // PP2_TYPE_SSL: the client came by TLS
+  std::string authority;  // PP2_TYPE_AUTHORITY: the name given by SNI
+  bool tls = false;       // PP2_TYPE_SSL: the client came by TLS
 };
 
 // Longest header that is read; version 1 ends at its own limit of 107 bytes.
@@ -28,9 +28,9 @@ inline constexpr size_t kMaxProxyHeader = 4096;
 
 struct ProxyHeaderResult {
   enum class State : uint8_t { Incomplete, Complete, Broken } state = State::Incomplete;
-  size_t size = 0;            // Complete: bytes of the header; what stands behind it is the client's
-  ProxyHeader header;         // Complete
-  std::string_view why;       // Broken; static
+  size_t size = 0;       // Complete: bytes of the header; what stands behind it is the client's
+  ProxyHeader header;    // Complete
+  std::string_view why;  // Broken; static
 };
 
 // Reads the header at the front of `input`. Broken as soon as no further byte could make it a header.

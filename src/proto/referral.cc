@@ -37,7 +37,8 @@ std::string url_host(std::string_view host) {
 
 std::string referral_url(std::string_view scheme, const ReferralTarget& target, uint16_t usual_port) {
   std::string url(scheme);
-  url += "://" + percent_encode(target.user) + ";AUTH=" + percent_encode(target.mechanism) + "@" + url_host(target.host);
+  url +=
+      "://" + percent_encode(target.user) + ";AUTH=" + percent_encode(target.mechanism) + "@" + url_host(target.host);
   if (target.port != 0 && target.port != usual_port) url += ":" + std::to_string(target.port);
   return url;
 }

@@ -16,7 +16,8 @@ bool is_possible(const FrontSettings::Mechanism& mechanism, const ConnectionFact
 
 }  // namespace
 
-bool is_offered(const FrontSettings::Mechanism& mechanism, const FrontSettings& settings, const ConnectionFacts& facts) {
+bool is_offered(const FrontSettings::Mechanism& mechanism, const FrontSettings& settings,
+                const ConnectionFacts& facts) {
   if (mechanism.is_private || !is_possible(mechanism, facts) || (settings.tls_required && !facts.secured)) return false;
   return !mechanism.plaintext || may_send_password(settings, facts);
 }

@@ -1,5 +1,5 @@
-// Which mechanisms a client may use now (SASL-1 to SASL-3, IMAP-6, IMAP-61): one ruling for all protocols, which have their
-// own words for it.
+// Which mechanisms a client may use now (SASL-1 to SASL-3, IMAP-6, IMAP-61): one ruling for all protocols, which have
+// their own words for it.
 #ifndef POSTERN_PROTO_SASL_POLICY_H
 #define POSTERN_PROTO_SASL_POLICY_H
 

@@ -17,7 +17,8 @@ bool is_answer(Verdict verdict) { return verdict != Verdict::NotMine && verdict 
 
 }  // namespace
 
-ScriptRunner::ScriptRunner(std::span<const Step> steps, BackPlan plan) : ScriptRunner(steps, std::move(plan), Limits{}) {}
+ScriptRunner::ScriptRunner(std::span<const Step> steps, BackPlan plan)
+    : ScriptRunner(steps, std::move(plan), Limits{}) {}
 
 ScriptRunner::ScriptRunner(std::span<const Step> steps, BackPlan plan, Limits limits)
     : steps_(steps), plan_(std::move(plan)), limits_(limits) {
@@ -47,8 +48,7 @@ size_t ScriptRunner::feed(std::string_view input, ScriptOutput& out) {
     const uint64_t begin = std::exchange(taken_, taken_ + line.taken);
     read_line(line.text, begin, out);
   }
-  if (state_ == State::AwaitingTls && taken < input.size())
-    fail(FailureClass::Protocol, kDataBehindTls, out);
+  if (state_ == State::AwaitingTls && taken < input.size()) fail(FailureClass::Protocol, kDataBehindTls, out);
   return taken;
 }
 
@@ -88,10 +88,8 @@ Verdict ScriptRunner::ask(Waiting& waiting, std::string_view line, uint64_t begi
 
 void ScriptRunner::settle(size_t position, Verdict verdict, StepResult& result, ScriptOutput& out) {
   if (verdict == Verdict::Failed) end(std::move(result.failure), out);
-  if (out.send.empty())
-    out.send = std::move(result.send);
-  else
-    out.send += result.send;
+  if (out.send.empty()) out.send = std::move(result.send);
+  else out.send += result.send;
   out.to_client += result.to_client;
   if (!result.log_error.empty()) out.log_errors.push_back(std::move(result.log_error));
   if (verdict == Verdict::More || verdict == Verdict::Aside) return;

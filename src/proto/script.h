@@ -25,28 +25,28 @@ enum class TlsUse : uint8_t { None, Implicit, StartTls };
 // Everything a handshake needs to know; made by the router from the passdb fields. The members below
 // `learned` are the script's own memory.
 struct BackPlan {
-  std::string user;           // destuser
-  std::string master;         // authid; empty: as user
+  std::string user;    // destuser
+  std::string master;  // authid; empty: as user
   SecretString password;
-  std::string mechanism;      // proxy_mech, upper case; empty: the protocol's plain login
+  std::string mechanism;  // proxy_mech, upper case; empty: the protocol's plain login
   TlsUse tls = TlsUse::None;
-  bool pipelining = true;     // !proxy_nopipelining
-  bool trusted = true;        // !proxy_not_trusted: ID / XCLIENT may be sent
+  bool pipelining = true;                  // !proxy_nopipelining
+  bool trusted = true;                     // !proxy_not_trusted: ID / XCLIENT may be sent
   bool client_asked_capabilities = false;  // PXI-14
-  std::string hostname;       // ours
-  bool authenticate = true;   // !proxy_noauth: else the backend trusts us, and learns the name at most
-  std::string login_name;     // the user as auth named him, whatever destuser says
-  ProtocolFacts from_front;   // Front::told_to_back()
+  std::string hostname;                    // ours
+  bool authenticate = true;                // !proxy_noauth: else the backend trusts us, and learns the name at most
+  std::string login_name;                  // the user as auth named him, whatever destuser says
+  ProtocolFacts from_front;                // Front::told_to_back()
   ForwardFacts forward;
 
   struct {
-    std::string capabilities;      // IMAP: list as last seen
+    std::string capabilities;  // IMAP: list as last seen
     bool has_capabilities = false;
-    uint32_t flags = 0;            // protocol's own bits (SASL-IR, ID, XCLIENT ...)
-    smtp::ReplyReader reply;       // where replies have several lines: the one under way
-    unsigned awaited = 0;          // replies that the step still waits for
+    uint32_t flags = 0;       // protocol's own bits (SASL-IR, ID, XCLIENT ...)
+    smtp::ReplyReader reply;  // where replies have several lines: the one under way
+    unsigned awaited = 0;     // replies that the step still waits for
     bool tls_active = false;
-    ClientMechanism sasl;          // the exchange under way
+    ClientMechanism sasl;  // the exchange under way
   } learned;
 };
 
@@ -70,9 +70,9 @@ struct StepResult {
 
 // When the next wanted step goes out in the same flight as this one.
 enum class Flight : uint8_t {
-  Alone,    // never: its answer decides what comes next
-  Piped,    // when plan.pipelining holds
-  Always,   // POP3's XCLIENT (PXP-4)
+  Alone,   // never: its answer decides what comes next
+  Piped,   // when plan.pipelining holds
+  Always,  // POP3's XCLIENT (PXP-4)
 };
 
 // How the log writes the state of a handshake (LOG-12).
@@ -155,9 +155,9 @@ class ScriptRunner {
   BackPlan plan_;
   Limits limits_;
   unsigned lines_ = 0;
-  uint64_t taken_ = 0;     // bytes read
-  uint64_t received_ = 0;  // bytes read, or to be read
-  uint8_t next_ = 0;  // first step not yet sent
+  uint64_t taken_ = 0;                        // bytes read
+  uint64_t received_ = 0;                     // bytes read, or to be read
+  uint8_t next_ = 0;                          // first step not yet sent
   std::array<Waiting, kMaxSteps> waiting_{};  // in the order sent
   uint8_t waiting_count_ = 0;
   std::string_view last_read_;

@@ -116,7 +116,8 @@ XclientLine format_xclient(const ForwardFacts& facts) {
   XclientLine line;
   line.text = "XCLIENT";
   // A client at a socket in the file system has none, and an empty one would be refused.
-  if (!facts.remote.ip.is_none()) line.text += " ADDR=" + facts.remote.ip.text() + " PORT=" + std::to_string(facts.remote.port);
+  if (!facts.remote.ip.is_none())
+    line.text += " ADDR=" + facts.remote.ip.text() + " PORT=" + std::to_string(facts.remote.port);
   line.text += " SESSION=" + facts.session + " TTL=" + std::to_string(facts.ttl);
   if (facts.forward.empty()) return line;
   const std::string forward = " FORWARD=" + xclient_forward(facts);

@@ -35,10 +35,8 @@ Milliseconds BackendHealth::down_for() const {
 Instant ClosingPace::next(Instant now, Milliseconds spread, size_t left) {
   if (spread.count() == 0) return now;
   ++ended_;
-  if (ended_ == 1)
-    next_ = now;
-  else
-    next_ = std::max<Instant>(now, next_ + std::chrono::nanoseconds(spread) / static_cast<int64_t>(left + ended_));
+  if (ended_ == 1) next_ = now;
+  else next_ = std::max<Instant>(now, next_ + std::chrono::nanoseconds(spread) / static_cast<int64_t>(left + ended_));
   next_ = std::min<Instant>(next_, now + spread);
   return next_;
 }
@@ -83,7 +81,8 @@ void Backend::cancel(Place place) {
 void Backend::arm() {
   const auto wait = std::chrono::ceil<Milliseconds>(waiting_.front().first - SystemClock().now());
   timer_.start(
-      registry_.loop(), std::max(wait, Milliseconds(0)), [](void* self) { static_cast<Backend*>(self)->on_timer(); }, this);
+      registry_.loop(), std::max(wait, Milliseconds(0)), [](void* self) { static_cast<Backend*>(self)->on_timer(); },
+      this);
 }
 
 void Backend::on_timer() {
@@ -94,10 +93,8 @@ void Backend::on_timer() {
     waiting_.pop_front();
     who->close_now();
   }
-  if (waiting_.empty())
-    pace_.reset();
-  else
-    arm();
+  if (waiting_.empty()) pace_.reset();
+  else arm();
 }
 
 BackendRef::~BackendRef() {

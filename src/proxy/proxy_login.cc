@@ -15,7 +15,8 @@ namespace {
 
 // CONST-15: what must be left of the time beyond the pause for another attempt to make sense.
 constexpr Milliseconds kMinimumLeft{100};
-// From so many sessions of this process on, with other processes beside it, the kernel's own search for a port may be slow.
+// From so many sessions of this process on, with other processes beside it, the kernel's own search for a port may be
+// slow.
 constexpr size_t kCrowded = 100;
 constexpr unsigned kMostOddities = 3;  // told of one login: a backend could fill the log
 
@@ -42,17 +43,21 @@ std::string_view prefix_of(FailureClass what) {
 
 }  // namespace
 
-ProxyLogin::ProxyLogin(ProxyWorld world, const BackSide& back, const ProxyOptions& options, ProxyRoute route, BackPlan plan, Owner& owner)
-    : world_(world), back_side_(back), options_(options), route_(std::move(route)), plan_(std::move(plan)), owner_(owner) {}
+ProxyLogin::ProxyLogin(ProxyWorld world, const BackSide& back, const ProxyOptions& options, ProxyRoute route,
+                       BackPlan plan, Owner& owner)
+    : world_(world),
+      back_side_(back),
+      options_(options),
+      route_(std::move(route)),
+      plan_(std::move(plan)),
+      owner_(owner) {}
 
 ProxyLogin::~ProxyLogin() { drop_connection(); }
 
 void ProxyLogin::start() {
   first_start_ = world_.loop.now();
-  if (route_.source)
-    source_ = *route_.source;
-  else
-    source_ = world_.sources.next(route_.addresses.front().family());
+  if (route_.source) source_ = *route_.source;
+  else source_ = world_.sources.next(route_.addresses.front().family());
   begin_attempt();
 }
 
@@ -98,7 +103,8 @@ Fd ProxyLogin::connect_from(const IpAddress& source, const Endpoint& to, int& er
 // Why no address of ours would do.
 std::string ProxyLogin::no_source() const {
   if (!route_.source) return " (no source address with a free port left, see login_source_ips)";
-  return fmt::format(" (source_ip {} is not an address of this machine or has no free port left)", route_.source->text());
+  return fmt::format(" (source_ip {} is not an address of this machine or has no free port left)",
+                     route_.source->text());
 }
 
 // A source without a free port towards this backend gives way to the next one, at once; the backend is
@@ -136,7 +142,8 @@ void ProxyLogin::on_ready(short what) {
   if (phase_ == Phase::Connecting) {  // where we speak first
     if (const int error = socket_error(stream_.fd()); error != 0) {
       const Endpoint to = destination();
-      return fail(FailureClass::Connect, fmt::format("connect({}, {}) failed: {} ({})", to.ip.text(), to.port, strerror(error), place()));
+      return fail(FailureClass::Connect,
+                  fmt::format("connect({}, {}) failed: {} ({})", to.ip.text(), to.port, strerror(error), place()));
     }
     mark_connected();
     return on_connected();
@@ -166,7 +173,8 @@ bool ProxyLogin::send_preamble() {
 
 void ProxyLogin::begin_tls() {
   phase_ = Phase::Handshake;
-  if (options_.tls == nullptr) return fail(FailureClass::InternalConfig, "Aborting due to internal error: " + options_.tls_error);
+  if (options_.tls == nullptr)
+    return fail(FailureClass::InternalConfig, "Aborting due to internal error: " + options_.tls_error);
   const PeerCheck check{route_.verify_certificate && options_.require_valid_cert, route_.host};
   if (const Status s = stream_.begin_tls_client(*options_.tls, check, back_side_.alpn); !s)
     return fail(FailureClass::Internal, "Failed to initialize TLS: " + s.error());
@@ -218,10 +226,8 @@ void ProxyLogin::feed(std::string_view data) {
   }
   ScriptOutput out;
   const size_t taken = script_->feed(data, out);
-  if (fresh)
-    in_.assign(data.substr(taken));
-  else
-    in_.erase(0, taken);
+  if (fresh) in_.assign(data.substr(taken));
+  else in_.erase(0, taken);
   act_on(out);
 }
 
@@ -273,11 +279,13 @@ void ProxyLogin::connection_lost(IoResult result) {
   const Endpoint to = destination();
   const bool failed = result.state == IoState::Failed;
   if (!tcp_connected_ && failed)
-    return fail(FailureClass::Connect, fmt::format("connect({}, {}) failed: {} ({})", to.ip.text(), to.port, stream_.tls_error(), place()));
+    return fail(FailureClass::Connect,
+                fmt::format("connect({}, {}) failed: {} ({})", to.ip.text(), to.port, stream_.tls_error(), place()));
   mark_connected();
   const std::string why = failed ? "Connection closed: " + stream_.tls_error() : "Connection closed";
   const FailureClass what = stream_.certificate_failed() ? FailureClass::InternalConfig : FailureClass::Connect;
-  fail(what, fmt::format("Disconnected by server: {} (state={}, duration={}s)", why, state_words(), seconds_since_start()));
+  fail(what,
+       fmt::format("Disconnected by server: {} (state={}, duration={}s)", why, state_words(), seconds_since_start()));
 }
 
 void ProxyLogin::on_timeout() {
@@ -287,7 +295,8 @@ void ProxyLogin::on_timeout() {
   socklen_t size = sizeof peer;
   const Endpoint to = destination();
   if (!tcp_connected_ && ::getpeername(stream_.fd(), reinterpret_cast<sockaddr*>(&peer), &size) != 0)
-    return fail(FailureClass::Connect, fmt::format("connect({}, {}) failed: Connection timed out ({})", to.ip.text(), to.port, place()));
+    return fail(FailureClass::Connect,
+                fmt::format("connect({}, {}) failed: Connection timed out ({})", to.ip.text(), to.port, place()));
   fail(FailureClass::Connect, fmt::format("Login timed out in state={} ({})", state_words(), place()));
 }
 
@@ -330,7 +339,9 @@ bool ProxyLogin::try_again(FailureClass what) {
     return pause(Milliseconds(0));
   }
   const Milliseconds limit = route_.timeout.count() > 0 ? route_.timeout : options_.timeout;
-  if (reconnects_ >= options_.max_reconnects || limit - (world_.loop.now() - first_start_) <= options_.retry_pause + kMinimumLeft) return false;
+  if (reconnects_ >= options_.max_reconnects ||
+      limit - (world_.loop.now() - first_start_) <= options_.retry_pause + kMinimumLeft)
+    return false;
   ++reconnects_;
   addresses_tried_ = 0;
   address_ = (address_ + 1) % route_.addresses.size();
@@ -355,7 +366,8 @@ void ProxyLogin::drop_connection() {
 }
 
 long ProxyLogin::seconds_since_start() const {
-  return static_cast<long>(std::chrono::duration_cast<std::chrono::seconds>(SystemClock().now() - first_start_).count());
+  return static_cast<long>(
+      std::chrono::duration_cast<std::chrono::seconds>(SystemClock().now() - first_start_).count());
 }
 
 std::string ProxyLogin::place() const {

@@ -26,14 +26,14 @@ struct ProxyWorld {
 
 // From the settings.
 struct ProxyOptions {
-  Milliseconds timeout{30000};            // login_proxy_timeout, one attempt
-  unsigned max_reconnects = 3;            // login_proxy_max_reconnects
-  Milliseconds retry_pause{1000};         // login_proxy_reconnect_delay, CONST-14
+  Milliseconds timeout{30000};     // login_proxy_timeout, one attempt
+  unsigned max_reconnects = 3;     // login_proxy_max_reconnects
+  Milliseconds retry_pause{1000};  // login_proxy_reconnect_delay, CONST-14
   Milliseconds immediate_failure_after{30000};
   ScriptRunner::Limits limits;
-  const TlsContext* tls = nullptr;        // towards backends; null: TLS cannot be used
-  std::string tls_error;                  // why `tls` is null
-  bool require_valid_cert = true;         // ssl_client_require_valid_cert
+  const TlsContext* tls = nullptr;  // towards backends; null: TLS cannot be used
+  std::string tls_error;            // why `tls` is null
+  bool require_valid_cert = true;   // ssl_client_require_valid_cert
 };
 
 class ProxyLogin {
@@ -56,7 +56,8 @@ class ProxyLogin {
   };
 
   // `route` gives addresses and TLS; `plan` the rest of the dialogue, destuser and password among it.
-  ProxyLogin(ProxyWorld world, const BackSide& back, const ProxyOptions& options, ProxyRoute route, BackPlan plan, Owner& owner);
+  ProxyLogin(ProxyWorld world, const BackSide& back, const ProxyOptions& options, ProxyRoute route, BackPlan plan,
+             Owner& owner);
   // Ending it early closes what is open; the owner is not called any more.
   ~ProxyLogin();
 

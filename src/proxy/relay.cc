@@ -13,9 +13,9 @@ namespace postern {
 namespace {
 
 constexpr int kPipeBytes = 256 * 1024;
-constexpr size_t kBulkRead = 16 * 1024;     // a read of this size counts towards bulk
-constexpr int kReadsPerTurn = 8;            // then other sessions have their turn
-constexpr int kTlsReadsPerTurn = 64;        // a TLS read gives one record
+constexpr size_t kBulkRead = 16 * 1024;  // a read of this size counts towards bulk
+constexpr int kReadsPerTurn = 8;         // then other sessions have their turn
+constexpr int kTlsReadsPerTurn = 64;     // a TLS read gives one record
 
 uint32_t seconds_of(Instant t) {
   return static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(t.time_since_epoch()).count());
@@ -53,9 +53,9 @@ void Relay::start(std::string_view to_back, std::string_view to_front) {
   stopped_ = false;
   last_activity_ = seconds_of(loop_.now());
   for (Side side : {kFront, kBack}) {
-    const auto callback = side == kFront
-                              ? [](evutil_socket_t, short what, void* r) { on_ready(*static_cast<Relay*>(r), kFront, what); }
-                              : [](evutil_socket_t, short what, void* r) { on_ready(*static_cast<Relay*>(r), kBack, what); };
+    const auto callback =
+        side == kFront ? [](evutil_socket_t, short what, void* r) { on_ready(*static_cast<Relay*>(r), kFront, what); }
+                       : [](evutil_socket_t, short what, void* r) { on_ready(*static_cast<Relay*>(r), kBack, what); };
     sides_[side].watch.start(loop_, sides_[side].stream.fd(), EV_READ, callback, this);
     // TLS may hold bytes already that no readiness will announce.
     if (sides_[side].stream.has_pending()) sides_[side].watch.trigger(EV_READ);
@@ -79,8 +79,9 @@ void Relay::stop() {
 }
 
 void Relay::discard(Side side) {
-  const auto callback = side == kFront ? [](evutil_socket_t, short, void* r) { static_cast<Relay*>(r)->drop_input(kFront); }
-                                       : [](evutil_socket_t, short, void* r) { static_cast<Relay*>(r)->drop_input(kBack); };
+  const auto callback = side == kFront
+                            ? [](evutil_socket_t, short, void* r) { static_cast<Relay*>(r)->drop_input(kFront); }
+                            : [](evutil_socket_t, short, void* r) { static_cast<Relay*>(r)->drop_input(kBack); };
   sides_[side].watch.start(loop_, sides_[side].stream.fd(), EV_READ, callback, this);
 }
 
@@ -119,7 +120,8 @@ bool Relay::drain(Side to) {
 bool Relay::drain_held(Side to) {
   Flow& f = flows_[to];
   while (f.in_pipe > 0) {
-    const ssize_t n = ::splice(f.pipe->read.get(), nullptr, sides_[to].stream.fd(), nullptr, f.in_pipe, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    const ssize_t n = ::splice(f.pipe->read.get(), nullptr, sides_[to].stream.fd(), nullptr, f.in_pipe,
+                               SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (n <= 0) {
       if (n < 0 && errno == EAGAIN) return true;
       end(to, n < 0 && errno != EPIPE && errno != ECONNRESET ? strerror(errno) : "");
@@ -176,8 +178,8 @@ bool Relay::may_splice(Side from) const {
 Relay::Pumped Relay::splice_once(Side from) {
   const Side to = other(from);
   Flow& f = flows_[to];
-  const ssize_t n =
-      ::splice(sides_[from].stream.fd(), nullptr, f.pipe->write.get(), nullptr, kPipeBytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  const ssize_t n = ::splice(sides_[from].stream.fd(), nullptr, f.pipe->write.get(), nullptr, kPipeBytes,
+                             SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   if (n < 0 && errno == EAGAIN) {
     leave_bulk(to);
     return Pumped::Drained;

@@ -17,8 +17,8 @@ namespace postern {
 // What all relays of a process share: one buffer, and pipes for bulk transfers.
 class RelayPool {
  public:
-  // `last_delivery`: once one side has gone, how long the other may go without taking any of what is still for it; twice
-  // as long at the most.
+  // `last_delivery`: once one side has gone, how long the other may go without taking any of what is still for it;
+  // twice as long at the most.
   explicit RelayPool(Milliseconds last_delivery) : last_delivery_(last_delivery) {}
 
   static constexpr size_t kBuffer = 64 * 1024;  // PROBES 11

@@ -40,8 +40,10 @@ struct Unit {
   std::string_view name;
   uint64_t milliseconds;
 };
-constexpr Unit kUnits[] = {{"seconds", 1000},  {"secs", 1000},  {"minutes", 60000},    {"mins", 60000},
-                           {"hours", 3600000}, {"milliseconds", 1}, {"msecs", 1}};
+constexpr Unit kUnits[] = {
+    {"seconds", 1000},  {"secs", 1000},      {"minutes", 60000}, {"mins", 60000},
+    {"hours", 3600000}, {"milliseconds", 1}, {"msecs", 1},
+};
 
 // A plain number is seconds here; else any prefix of a unit, where "m" is minutes (FLD table, section 6).
 std::string read_time(const std::string& value, Milliseconds& out) {
@@ -121,7 +123,8 @@ Status read_fields(Fields& f, const FieldList& list) {
   return {};
 }
 
-std::optional<ReferralTarget> referral_from(const Fields& f, const BackSide& back, const std::string& user, std::string_view mechanism) {
+std::optional<ReferralTarget> referral_from(const Fields& f, const BackSide& back, const std::string& user,
+                                            std::string_view mechanism) {
   if (!f.host || f.host->empty()) return std::nullopt;
   const uint16_t fallback = f.implicit_tls ? back.tls_port : back.port;
   return ReferralTarget{f.destuser.value_or(user), std::string(mechanism), *f.host, f.port.value_or(fallback)};
@@ -137,12 +140,9 @@ Status fill_addresses(ProxyRoute& route, const Fields& f, std::vector<IpAddress>
   const auto literal = IpAddress::parse(route.host);
   if (literal && f.hostip && *literal != *f.hostip)
     return Error(fmt::format("host and hostip are different addresses: {} and {}", literal->text(), f.hostip->text()));
-  if (f.hostip)
-    route.addresses = {*f.hostip};
-  else if (literal)
-    route.addresses = {*literal};
-  else
-    route.addresses = std::move(resolved);
+  if (f.hostip) route.addresses = {*f.hostip};
+  else if (literal) route.addresses = {*literal};
+  else route.addresses = std::move(resolved);
   return route.addresses.empty() ? Status(Error("host " + printable(route.host) + " has no address")) : Status();
 }
 
@@ -150,7 +150,8 @@ Result<ProxyRoute> proxy_route(Fields&& f, AuthReply&& reply, const BackSide& ba
   ProxyRoute route = std::move(f.route);
   if (f.host) route.host = *f.host;
   if (route.host.empty() && f.hostip) route.host = f.hostip->text();
-  if (route.host.empty()) return Error(f.host ? "Auth service returned invalid host value '': empty" : "host not given");
+  if (route.host.empty())
+    return Error(f.host ? "Auth service returned invalid host value '': empty" : "host not given");
   route.authenticate = back.login == BackLogin::Always || (route.authenticate && back.login != BackLogin::Never);
   const auto mechanism = ClientMechanism::make(route.mechanism);
   const bool needs_password = !mechanism || mechanism->needs_password();
@@ -165,7 +166,8 @@ Result<ProxyRoute> proxy_route(Fields&& f, AuthReply&& reply, const BackSide& ba
   if (reply.password) route.password = std::move(*reply.password);
   for (const IpAddress& ip : route.addresses)
     if (route.source && route.source->family() != ip.family())
-      return Error(fmt::format("source_ip {} and destination {} are of different families", route.source->text(), ip.text()));
+      return Error(
+          fmt::format("source_ip {} and destination {} are of different families", route.source->text(), ip.text()));
   return route;
 }
 
@@ -196,8 +198,10 @@ Result<RecipientRoute> recipient_route_from(AuthReply&& reply, const DeliveryPro
   Fields f;
   if (const Status s = read_fields(f, reply.extra); !s) return Error(s.error());
   const DeliveryBackend* backend = backend_for(f, protocol);
-  if (backend == nullptr) return Error(fmt::format("Auth service returned invalid protocol value '{}': unknown", printable(*f.protocol)));
-  if (!f.proxy && f.nologin) return RecipientRoute(RefusedRoute{f.reason.value_or(""), referral_from(f, backend->side, reply.user, {})});
+  if (backend == nullptr)
+    return Error(fmt::format("Auth service returned invalid protocol value '{}': unknown", printable(*f.protocol)));
+  if (!f.proxy && f.nologin)
+    return RecipientRoute(RefusedRoute{f.reason.value_or(""), referral_from(f, backend->side, reply.user, {})});
   if (!f.proxy) return RecipientRoute(LocalRoute{});
   if (!f.protocol && !f.port && own_port != 0) f.port = own_port;
   auto route = proxy_route(std::move(f), std::move(reply), backend->side);

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
-#include "ipc/messages.h"
+#include "ipc/auth_messages.h"
 #include "proto/delivery.h"
 #include "proto/protocol.h"
 #include "proto/proxy_header.h"
@@ -25,13 +25,13 @@ struct ProxyRoute {
   bool verify_certificate = true;
   std::string destuser, master, mechanism;
   SecretString password;
-  Milliseconds timeout{0};           // 0: login_proxy_timeout
-  std::optional<IpAddress> source;   // field source_ip
+  Milliseconds timeout{0};                              // 0: login_proxy_timeout
+  std::optional<IpAddress> source;                      // field source_ip
   std::optional<Milliseconds> immediate_failure_after;  // ALG-20
   bool pipelining = true, trusted = true;
-  bool authenticate = true;          // !proxy_noauth
+  bool authenticate = true;                   // !proxy_noauth
   std::optional<ProxyHeaderVersion> haproxy;  // field proxy_haproxy
-  std::string preamble;              // sent before TLS and protocol; the session's to fill in
+  std::string preamble;                       // sent before TLS and protocol; the session's to fill in
   ForwardFields forward;
 };
 
@@ -59,8 +59,8 @@ using Route = std::variant<ProxyRoute, RefusedRoute, LocalRoute>;
 // and value ("invalid port value '99999': ..."): a temporary failure for the client (PXI-5, DECISIONS 1).
 Result<Route> route_from(AuthReply&& reply, const Protocol& protocol, std::string_view mechanism);
 
-// The same for a recipient. `own_port`: where the client came in, the default for backends of the own protocol; 0: by a local
-// socket (LMTP-20).
+// The same for a recipient. `own_port`: where the client came in, the default for backends of the own protocol; 0: by a
+// local socket (LMTP-20).
 using RecipientRoute = std::variant<DeliveryRoute, RefusedRoute, LocalRoute>;
 Result<RecipientRoute> recipient_route_from(AuthReply&& reply, const DeliveryProtocol& protocol, uint16_t own_port);
 

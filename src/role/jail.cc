@@ -81,7 +81,8 @@ Status become(const Identity& identity, const std::string& groups_of) {
   if (::setresgid(identity.gid, identity.gid, identity.gid) != 0) return failure("setresgid");
   if (::setresuid(identity.uid, identity.uid, identity.uid) != 0) return failure("setresuid");
   if (identity.uid != 0 && (::setuid(0) == 0 || ::seteuid(0) == 0)) return Error("uid 0 could be had back");
-  if (identity.uid != 0 && identity.gid != 0 && (::setgid(0) == 0 || ::setegid(0) == 0)) return Error("gid 0 could be had back");
+  if (identity.uid != 0 && identity.gid != 0 && (::setgid(0) == 0 || ::setegid(0) == 0))
+    return Error("gid 0 could be had back");
   return {};
 }
 
@@ -92,7 +93,8 @@ Status drop_bounding_set() {
 }
 
 Status drop_capabilities() {
-  if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL) return failure("PR_CAP_AMBIENT");
+  if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL)
+    return failure("PR_CAP_AMBIENT");
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct none[2] = {};
   return check(::syscall(SYS_capset, &header, none) == 0, "capset");

@@ -98,7 +98,8 @@ void LogClient::report_losses() {
   if (lost_ == lost_told_) return;
   const uint64_t news = lost_ - std::exchange(lost_told_, lost_);
   begin_record();
-  append_text_record(batch_.bytes, LogLevel::Warning, std::to_string(news) + " log lines were lost: the log process did not read them in time");
+  append_text_record(batch_.bytes, LogLevel::Warning,
+                     std::to_string(news) + " log lines were lost: the log process did not read them in time");
   batch_.lines = 0;  // losing this line is not another loss to tell of
   close_batch();
   send_waiting();

@@ -11,9 +11,9 @@
 
 namespace postern {
 
-// What the log process does not take waits here. Beyond kCalm bytes the writer waits for it, kPatience at most, and then
-// not again until it reads: many sessions may end at once, and their lines are not to fill our memory. Beyond kMaxWaiting
-// bytes lines are lost, counted, and told once there is room.
+// What the log process does not take waits here. Beyond kCalm bytes the writer waits for it, kPatience at most, and
+// then not again until it reads: many sessions may end at once, and their lines are not to fill our memory. Beyond
+// kMaxWaiting bytes lines are lost, counted, and told once there is room.
 class LogClient final : public LogSink {
  public:
   // `fd` stays the caller's. `json`: events as JSON members (log_format).

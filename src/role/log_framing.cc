@@ -15,16 +15,15 @@ constexpr std::string_view kLevelLetters = "DIWEFP";
 static_assert(kLevelLetters.size() == static_cast<size_t>(LogLevel::kCount));
 
 // Facts whose values are numbers for machines; everything else is a string.
-constexpr std::array<std::string_view, 9> kNumericFacts{"rport", "lport", "port", "in", "out", "ms", "generation", "mpid", "attempts"};
+constexpr std::array<std::string_view, 9> kNumericFacts{"rport", "lport",      "port", "in",      "out",
+                                                        "ms",    "generation", "mpid", "attempts"};
 
 void append_content(std::string& out, std::string_view text) {
   const bool cut = text.size() > kMaxLogLine;
   for (const char c : text.substr(0, kMaxLogLine)) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f)
-      fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
-    else
-      out.push_back(c);
+    if (byte < 0x20 || byte == 0x7f) fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
+    else out.push_back(c);
   }
   if (cut) out.append("...");
 }
@@ -38,10 +37,8 @@ void append_member(std::string& out, std::string_view name, std::string_view val
   append_json_string(out, name);
   out.push_back(':');
   const bool numeric = std::find(kNumericFacts.begin(), kNumericFacts.end(), name) != kNumericFacts.end();
-  if (const auto number = numeric ? parse_number(value) : std::nullopt)
-    out.append(fmt::format_int(*number).str());
-  else
-    append_json_string(out, value);
+  if (const auto number = numeric ? parse_number(value) : std::nullopt) out.append(fmt::format_int(*number).str());
+  else append_json_string(out, value);
 }
 
 std::string json_members(const LogEvent& event) {
@@ -127,14 +124,10 @@ void append_json_string(std::string& out, std::string_view text) {
   while (!text.empty()) {
     const auto byte = static_cast<unsigned char>(text[0]);
     const size_t length = utf8_length(text);
-    if (length == 0)
-      out.append("\\ufffd");
-    else if (byte == '"' || byte == '\\')
-      out.append({'\\', text[0]});
-    else if (byte < 0x20 || byte == 0x7f)
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
-    else
-      out.append(text.substr(0, length));
+    if (length == 0) out.append("\\ufffd");
+    else if (byte == '"' || byte == '\\') out.append({'\\', text[0]});
+    else if (byte < 0x20 || byte == 0x7f) fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
+    else out.append(text.substr(0, length));
     text.remove_prefix(std::max<size_t>(length, 1));
   }
   out.push_back('"');

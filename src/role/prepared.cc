@@ -27,8 +27,8 @@ namespace postern {
 
 namespace {
 
-constexpr size_t kPacketRoom = 256;       // ForkWorker has below 40 bytes
-constexpr size_t kDescriptors = 2;        // of ForkWorker
+constexpr size_t kPacketRoom = 256;  // ForkWorker has below 40 bytes
+constexpr size_t kDescriptors = 2;   // of ForkWorker
 constexpr size_t kControlRoom = CMSG_SPACE(kDescriptors * sizeof(int));
 
 // No libevent here: a base must not be inherited (PROBES 1), and this process has two descriptors to watch.
@@ -88,11 +88,13 @@ void watch_signals(sigset_t& before) {
 // Where the heap's unbroken rest begins.
 const char* heap_rest() { return static_cast<const char*>(::sbrk(0)) - ::mallinfo2().keepcost; }
 
-// Setting up leaves holes all over the heap. A worker that allocated from them would write to a page of each, and pay for
-// a copy (30 of its 90 page faults): they are taken out of use, workers begin on the fresh rest. Costs what was free already.
+// Setting up leaves holes all over the heap. A worker that allocated from them would write to a page of each, and pay
+// for a copy (30 of its 90 page faults): they are taken out of use, workers begin on the fresh rest. Costs what was
+// free already.
 void close_heap_holes() {
   ::malloc_trim(0);
-  constexpr size_t kHeader = 8, kSmallest = 24, kStep = 16, kSmall = 1032;  // requests that fill a chunk of each size exactly
+  constexpr size_t kHeader = 8, kSmallest = 24, kStep = 16,
+                   kSmall = 1032;  // requests that fill a chunk of each size exactly
   for (size_t size = 64 * kSmall; size >= kSmallest; size = size > kSmall ? size / 2 : size - kStep)
     for (bool hole = true; hole;) {
       const char* rest = heap_rest();
@@ -110,7 +112,8 @@ int PreparedParent::run() {
   report(ChildReady{1});
   send_reports();
   while (!over()) {
-    pollfd watched[] = {{kControlFd, static_cast<short>(POLLIN | (reports_.empty() ? 0 : POLLOUT)), 0}, {kDeadManFd, POLLIN, 0}};
+    pollfd watched[] = {{kControlFd, static_cast<short>(POLLIN | (reports_.empty() ? 0 : POLLOUT)), 0},
+                        {kDeadManFd, POLLIN, 0}};
     ::ppoll(watched, 2, nullptr, &open_mask_);
     if (watched[1].revents != 0) return kExitOk;  // no master, no clients; the workers go on by themselves
     if ((watched[0].revents & (POLLIN | POLLHUP)) != 0 && !receive()) return kExitOk;
@@ -176,8 +179,8 @@ void PreparedParent::become_worker(Order order) {
   ::signal(SIGTERM, SIG_DFL);
   ::sigprocmask(SIG_SETMASK, &open_mask_, nullptr);
   process_.forked();
-  const int status = serve_({order.what.listener, order.what.remote, std::move(order.descriptors[0]), std::move(order.descriptors[1]),
-                             reports_to_state_.get()});
+  const int status = serve_({order.what.listener, order.what.remote, std::move(order.descriptors[0]),
+                             std::move(order.descriptors[1]), reports_to_state_.get()});
   log_sink().flush();
   ::_exit(status);  // destructors would only touch pages that are shared with the parent
 }

@@ -22,8 +22,8 @@ struct Handover {
   uint32_t listener = 0;  // index in ChildBoot::listeners
   Endpoint remote;
   Fd client;
-  Fd auth;                // its own channel to auth
-  int reports = -1;       // to state; shared with all workers, not owned
+  Fd auth;           // its own channel to auth
+  int reports = -1;  // to state; shared with all workers, not owned
 };
 
 // Sends ChildReady and forks until the master says stop or is gone; the value of main(). `serve` runs in the

@@ -20,7 +20,8 @@ namespace postern {
 namespace {
 
 [[noreturn]] void refuse_by_hand(const char* program, std::string_view why) {
-  ::fprintf(stderr, "%s is started by postern(8), not by hand (%.*s)\n", program, static_cast<int>(why.size()), why.data());
+  ::fprintf(stderr, "%s is started by postern(8), not by hand (%.*s)\n", program, static_cast<int>(why.size()),
+            why.data());
   ::_exit(kExitUsage);
 }
 
@@ -76,7 +77,9 @@ RoleProcess::RoleProcess(Role role, int argc, char** argv) {
   log_ = std::make_unique<LogClient>(kLogFd, boot_.configuration.settings.text(Key::log_format) == "json");
   trial_ = argc > 2 && argv[2] == kTrialArgument;
   if (!trial_) set_log_sink(log_.get());
-  if (boot_.role != role) fatal(kExitSoftware, "started as " + std::string(name_of(boot_.role)) + ", but this is the program of " + std::string(name_of(role)));
+  if (boot_.role != role)
+    fatal(kExitSoftware, "started as " + std::string(name_of(boot_.role)) + ", but this is the program of " +
+                             std::string(name_of(role)));
 }
 
 RoleProcess::~RoleProcess() {
@@ -90,7 +93,8 @@ int RoleProcess::conclude(const std::vector<std::string>& errors, const std::vec
 }
 
 const SecretString* RoleProcess::file(std::string_view path) const {
-  const auto found = std::find_if(boot_.files.begin(), boot_.files.end(), [&](const auto& entry) { return entry.first == path; });
+  const auto found =
+      std::find_if(boot_.files.begin(), boot_.files.end(), [&](const auto& entry) { return entry.first == path; });
   return found == boot_.files.end() ? nullptr : &found->second;
 }
 
@@ -98,7 +102,8 @@ void RoleProcess::enter_jail(const JailSpec& spec) {
   const bool as_root = boot_.privileged && ::geteuid() == 0;
   // Names are looked up while their files can still be read.
   const Identity identity = as_root ? identity_of(boot_.service) : Identity{};
-  if (as_root && boot_.role == Role::Login && identity.uid == 0) fatal(kExitConfig, "service " + boot_.service.name + ": login processes must not run as root");
+  if (as_root && boot_.role == Role::Login && identity.uid == 0)
+    fatal(kExitConfig, "service " + boot_.service.name + ": login processes must not run as root");
   if (spec.limit_address_space) must(limit_address_space(boot_.service.vsz_limit));
   if (as_root && spec.chroot && !boot_.chroot.empty()) must(enter_root(boot_.chroot));
   if (as_root && identity.uid != 0) {
@@ -118,14 +123,16 @@ Loop& RoleProcess::loop() {
   return *loop_;
 }
 
-void RoleProcess::open_control(std::function<void(std::string_view, std::span<Fd>)> packet, std::function<void()> orphaned) {
+void RoleProcess::open_control(std::function<void(std::string_view, std::span<Fd>)> packet,
+                               std::function<void()> orphaned) {
   orphaned_ = std::move(orphaned);
   Channel::Events events;
   events.packet = std::move(packet);
   events.lost = [this](std::string_view) { on_orphaned(); };
   control_ = std::make_unique<Channel>(loop(), Fd(kControlFd), boot_.role, Role::Master, std::move(events));
   dead_man_.start(
-      loop(), kDeadManFd, EV_READ, [](evutil_socket_t, short, void* self) { static_cast<RoleProcess*>(self)->on_orphaned(); }, this);
+      loop(), kDeadManFd, EV_READ,
+      [](evutil_socket_t, short, void* self) { static_cast<RoleProcess*>(self)->on_orphaned(); }, this);
 }
 
 // The pipe's end and the control socket's end mean the same; whichever is seen first.

@@ -21,7 +21,7 @@ inline constexpr std::string_view kTrialArgument = "--trial";
 
 // What a role gives up, in the order of PRIV-8. The policy is a constant in the role's main file.
 struct JailSpec {
-  bool chroot = false;         // into ChildBoot::chroot
+  bool chroot = false;               // into ChildBoot::chroot
   bool limit_address_space = false;  // vsz_limit (not in sanitizer builds)
   bool temporary_files = false;      // may make files without a name in folders opened before
 };

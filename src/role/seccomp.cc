@@ -25,20 +25,21 @@ namespace {
 
 constexpr const char* kLoginCalls[] = {
     // descriptors that are open
-    "read", "write", "readv", "writev", "pread64", "recvmsg", "recvmmsg", "sendmsg", "sendmmsg", "recvfrom", "sendto", "close",
-    "close_range", "shutdown", "splice", "lseek", "fstat", "newfstatat", "fcntl", "dup",
+    "read", "write", "readv", "writev", "pread64", "recvmsg", "recvmmsg", "sendmsg", "sendmmsg", "recvfrom", "sendto",
+    "close", "close_range", "shutdown", "splice", "lseek", "fstat", "newfstatat", "fcntl", "dup",
     // sockets and waiting
-    "accept4", "accept", "bind", "connect", "getsockopt", "setsockopt", "getsockname", "getpeername", "socketpair", "pipe2",
-    "eventfd2", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select", "pselect6",
-    "timerfd_create", "timerfd_settime", "timerfd_gettime",
+    "accept4", "accept", "bind", "connect", "getsockopt", "setsockopt", "getsockname", "getpeername", "socketpair",
+    "pipe2", "eventfd2", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll",
+    "select", "pselect6", "timerfd_create", "timerfd_settime", "timerfd_gettime",
     // time and chance
     "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time", "getrandom",
     // memory
     "brk", "munmap", "mremap", "madvise",
     // this process
-    "futex", "rseq", "set_robust_list", "membarrier", "sched_yield", "sched_getaffinity", "rt_sigaction", "rt_sigprocmask",
-    "rt_sigreturn", "rt_sigpending", "sigaltstack", "restart_syscall", "exit", "exit_group", "getpid", "getppid", "gettid", "getuid",
-    "geteuid", "getgid", "getegid", "tgkill", "getrusage", "sysinfo", "uname", "prlimit64", "getrlimit"};
+    "futex", "rseq", "set_robust_list", "membarrier", "sched_yield", "sched_getaffinity", "rt_sigaction",
+    "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "sigaltstack", "restart_syscall", "exit", "exit_group", "getpid",
+    "getppid", "gettid", "getuid", "geteuid", "getgid", "getegid", "tgkill", "getrusage", "sysinfo", "uname",
+    "prlimit64", "getrlimit"};
 
 constexpr const char* kForkCalls[] = {"clone", "fork", "vfork", "wait4", "waitid", "kill", "set_tid_address"};
 
@@ -49,7 +50,8 @@ int allow(const Filter& filter, std::span<const char* const> names) {
   for (const char* name : names) {
     const int number = ::seccomp_syscall_resolve_name(name);
     if (number == __NR_SCMP_ERROR) continue;
-    if (const int failed = ::seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, number, 0); failed != 0 && failed != -EDOM) return failed;
+    if (const int failed = ::seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, number, 0); failed != 0 && failed != -EDOM)
+      return failed;
   }
   return 0;
 }
@@ -59,7 +61,9 @@ int allow_when(const Filter& filter, int call, scmp_arg_cmp condition) {
 }
 
 // O_TMPFILE holds O_DIRECTORY's bit, which alone opens nothing to write to. Nothing that exists can be opened this way.
-int allow_temporary_files(const Filter& filter) { return allow_when(filter, SCMP_SYS(openat), SCMP_CMP(2, SCMP_CMP_MASKED_EQ, O_TMPFILE, O_TMPFILE)); }
+int allow_temporary_files(const Filter& filter) {
+  return allow_when(filter, SCMP_SYS(openat), SCMP_CMP(2, SCMP_CMP_MASKED_EQ, O_TMPFILE, O_TMPFILE));
+}
 
 // No executable memory, no sockets but these families, of ioctl only what asks a socket.
 int allow_with_arguments(const Filter& filter) {

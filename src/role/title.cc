@@ -22,7 +22,8 @@ void keep_title_room(int argc, char** argv) {
   for (char** e = environ; e != nullptr && *e != nullptr; ++e) extend(*e);
   // The environment is used later on (time zone): only the variable made for it may be overwritten.
   char* limit = argv[argc - 1] + strlen(argv[argc - 1]) + 1;
-  if (environ != nullptr && environ[0] == limit && std::string_view(environ[0]).substr(0, kTitleRoomVariable.size()) == kTitleRoomVariable)
+  if (environ != nullptr && environ[0] == limit &&
+      std::string_view(environ[0]).substr(0, kTitleRoomVariable.size()) == kTitleRoomVariable)
     limit += strlen(environ[0]) + 1;
   room = argv[0];
   room_size = static_cast<size_t>(std::min(limit, end) - argv[0]);

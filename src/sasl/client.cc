@@ -65,9 +65,13 @@ struct ClientMechanism::Row {
 };
 
 const ClientMechanism::Row ClientMechanism::kRows[] = {
-    {"PLAIN", true, plain},     {"LOGIN", false, login},           {"EXTERNAL", true, external, ScramHash::Sha256, false},
-    {"XOAUTH2", true, xoauth2}, {"OAUTHBEARER", true, oauthbearer},
-    {"SCRAM-SHA-256", true, nullptr}, {"SCRAM-SHA-1", true, nullptr, ScramHash::Sha1},
+    {"PLAIN", true, plain},
+    {"LOGIN", false, login},
+    {"EXTERNAL", true, external, ScramHash::Sha256, false},
+    {"XOAUTH2", true, xoauth2},
+    {"OAUTHBEARER", true, oauthbearer},
+    {"SCRAM-SHA-256", true, nullptr},
+    {"SCRAM-SHA-1", true, nullptr, ScramHash::Sha1},
 };
 
 std::optional<ClientMechanism> ClientMechanism::make(std::string_view name) {
@@ -100,7 +104,9 @@ std::optional<SecretString> ClientMechanism::scram_step(std::string_view challen
   }
 }
 
-bool ClientMechanism::confirmed(std::string_view data) const { return !scram_ || server_proved_ || scram_->confirms(data); }
+bool ClientMechanism::confirmed(std::string_view data) const {
+  return !scram_ || server_proved_ || scram_->confirms(data);
+}
 
 bool ClientMechanism::needs_password() const { return row_ == nullptr || row_->needs_password; }
 

@@ -30,8 +30,8 @@ class ClientMechanism {
   // The response to `challenge`, both not encoded. For a client that speaks first, the first call gives the
   // initial response; its challenge is empty. Nothing: the mechanism has no answer to this, the server is wrong.
   std::optional<SecretString> step(std::string_view challenge, const ClientCredentials& who);
-  // The server says yes, with `data` (not encoded; empty where it says nothing more). Whether to believe it: with SCRAM it has to
-  // have shown that it knows the password, here or as the last challenge.
+  // The server says yes, with `data` (not encoded; empty where it says nothing more). Whether to believe it: with SCRAM
+  // it has to have shown that it knows the password, here or as the last challenge.
   bool confirmed(std::string_view data) const;
   // The server's proof was wrong: it does not know the password.
   bool refuted() const { return scram_ && round_ > 2 && !server_proved_; }

@@ -12,7 +12,9 @@ namespace postern {
 namespace {
 
 // It may answer to any principal of the realm; what that one may do is for the caller to say.
-int on_question(Gsasl*, Gsasl_session*, Gsasl_property question) { return question == GSASL_VALIDATE_GSSAPI ? GSASL_OK : GSASL_NO_CALLBACK; }
+int on_question(Gsasl*, Gsasl_session*, Gsasl_property question) {
+  return question == GSASL_VALIDATE_GSSAPI ? GSASL_OK : GSASL_NO_CALLBACK;
+}
 
 Gsasl* library() {
   static Gsasl* const handle = [] {
@@ -24,17 +26,20 @@ Gsasl* library() {
   return handle;
 }
 
-constexpr Gsasl_property kProperties[] = {
-    GSASL_AUTHID,      GSASL_AUTHZID,    GSASL_PASSWORD,        GSASL_REALM,           GSASL_QOPS, GSASL_DIGEST_MD5_HASHED_PASSWORD,
-    GSASL_SCRAM_ITER,  GSASL_SCRAM_SALT, GSASL_SCRAM_STOREDKEY, GSASL_SCRAM_SERVERKEY, GSASL_CB_TLS_UNIQUE, GSASL_CB_TLS_EXPORTER,
-    GSASL_SERVICE,     GSASL_HOSTNAME,   GSASL_GSSAPI_DISPLAY_NAME};
+constexpr Gsasl_property kProperties[] = {GSASL_AUTHID,          GSASL_AUTHZID,       GSASL_PASSWORD,
+                                          GSASL_REALM,           GSASL_QOPS,          GSASL_DIGEST_MD5_HASHED_PASSWORD,
+                                          GSASL_SCRAM_ITER,      GSASL_SCRAM_SALT,    GSASL_SCRAM_STOREDKEY,
+                                          GSASL_SCRAM_SERVERKEY, GSASL_CB_TLS_UNIQUE, GSASL_CB_TLS_EXPORTER,
+                                          GSASL_SERVICE,         GSASL_HOSTNAME,      GSASL_GSSAPI_DISPLAY_NAME};
 static_assert(std::size(kProperties) == static_cast<size_t>(GnuExchange::Property::kCount));
 
 Gsasl_property property_of(GnuExchange::Property p) { return kProperties[static_cast<size_t>(p)]; }
 
 }  // namespace
 
-bool GnuExchange::supports(std::string_view mechanism) { return gsasl_server_support_p(library(), std::string(mechanism).c_str()) != 0; }
+bool GnuExchange::supports(std::string_view mechanism) {
+  return gsasl_server_support_p(library(), std::string(mechanism).c_str()) != 0;
+}
 
 GnuExchange::GnuExchange(const char* mechanism) {
   if (gsasl_server_start(library(), mechanism, &session_) != GSASL_OK) session_ = nullptr;
@@ -42,7 +47,8 @@ GnuExchange::GnuExchange(const char* mechanism) {
 
 GnuExchange::~GnuExchange() {
   if (session_ == nullptr) return;
-  for (const Gsasl_property p : {GSASL_PASSWORD, GSASL_DIGEST_MD5_HASHED_PASSWORD, GSASL_SCRAM_STOREDKEY, GSASL_SCRAM_SERVERKEY}) {
+  for (const Gsasl_property p :
+       {GSASL_PASSWORD, GSASL_DIGEST_MD5_HASHED_PASSWORD, GSASL_SCRAM_STOREDKEY, GSASL_SCRAM_SERVERKEY}) {
     const char* value = gsasl_property_fast(session_, p);
     if (value != nullptr) secure_zero(const_cast<char*>(value), std::char_traits<char>::length(value));
   }

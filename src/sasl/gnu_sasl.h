@@ -1,5 +1,5 @@
-// One exchange of GNU SASL's, as a server. The mechanisms made of it are in proof_mechanisms.h and vouched_mechanisms.h; this is
-// GNU SASL's only home.
+// One exchange of GNU SASL's, as a server. The mechanisms made of it are in proof_mechanisms.h and
+// vouched_mechanisms.h; this is GNU SASL's only home.
 #ifndef POSTERN_SASL_GNU_SASL_H
 #define POSTERN_SASL_GNU_SASL_H
 
@@ -15,10 +15,21 @@ class GnuExchange {
  public:
   // What the library asks for, and what it has found out. Text without NUL.
   enum class Property : uint8_t {
-    AuthcId, AuthzId, Password, Realm, Qops, DigestMd5Hash,                // the hash in hex
-    ScramIterations, ScramSalt, ScramStoredKey, ScramServerKey,            // the last three in base64
-    TlsUnique, TlsExporter,                                                // in base64
-    Service, Hostname, Principal,
+    AuthcId,
+    AuthzId,
+    Password,
+    Realm,
+    Qops,
+    DigestMd5Hash,  // the hash in hex
+    ScramIterations,
+    ScramSalt,
+    ScramStoredKey,
+    ScramServerKey,  // the last three in base64
+    TlsUnique,
+    TlsExporter,  // in base64
+    Service,
+    Hostname,
+    Principal,
     kCount
   };
   enum class Result : uint8_t { Done, More, NoPassword, Failed };

@@ -50,10 +50,8 @@ std::string finish(MD5_CTX& context, std::string_view text) {
 
 SecretString hmac_md5_states(std::string_view password) {
   unsigned char key[kBlock] = {};
-  if (password.size() > kBlock)
-    MD5(reinterpret_cast<const unsigned char*>(password.data()), password.size(), key);
-  else
-    std::copy(password.begin(), password.end(), key);
+  if (password.size() > kBlock) MD5(reinterpret_cast<const unsigned char*>(password.data()), password.size(), key);
+  else std::copy(password.begin(), password.end(), key);
   SecretString out;
   for (const unsigned char pad : {0x5c, 0x36}) {
     unsigned char block[kBlock];

@@ -1,4 +1,5 @@
-// HMAC-MD5 (RFC 2104) from its two inner states, which is what the scheme CRAM-MD5 stores in place of a password (AUTH-26).
+// HMAC-MD5 (RFC 2104) from its two inner states, which is what the scheme CRAM-MD5 stores in place of a password
+// (AUTH-26).
 #ifndef POSTERN_SASL_HMAC_MD5_H
 #define POSTERN_SASL_HMAC_MD5_H
 

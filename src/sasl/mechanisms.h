@@ -19,16 +19,18 @@ enum class MechanismNeed : uint8_t {
 };
 
 struct MechanismInfo {
-  std::string_view name;      // upper case
-  bool plaintext = false;     // the client sends the password itself: refused without TLS when so configured
-  bool is_private = false;    // not offered, only for clients that know of it (IMAP-69)
-  bool token = false;         // responses may be as long as auth_max_token_size
-  bool proof = false;         // makes a SaslClaim: the stored password must be PLAIN or ...
+  std::string_view name;        // upper case
+  bool plaintext = false;       // the client sends the password itself: refused without TLS when so configured
+  bool is_private = false;      // not offered, only for clients that know of it (IMAP-69)
+  bool token = false;           // responses may be as long as auth_max_token_size
+  bool proof = false;           // makes a SaslClaim: the stored password must be PLAIN or ...
   std::string_view verifier{};  // ... of this scheme (AUTH-27)
-  std::string_view refusal{};   // what a client is told, as a challenge, before the failure itself (RFC 7628 section 3.2.2)
+  std::string_view
+      refusal{};  // what a client is told, as a challenge, before the failure itself (RFC 7628 section 3.2.2)
   MechanismNeed need = MechanismNeed::Nothing;
-  bool keytab = false;        // the answers are tickets for a key of ours (auth_krb5_keytab)
-  bool anonymous = false;     // for nobody in particular; not for protocols in which mail is sent or scripts are kept (SASL-1)
+  bool keytab = false;  // the answers are tickets for a key of ours (auth_krb5_keytab)
+  // For nobody in particular; not for protocols in which mail is sent or scripts are kept (SASL-1).
+  bool anonymous = false;
 };
 
 // All rows, in the order of preference for a list without order of its own.

@@ -32,7 +32,8 @@ class Plain final : public ServerMechanism {
 class Login final : public ServerMechanism {
  public:
   SaslStep step(std::optional<SecretString> response) override {
-    if (std::exchange(user_asked_, true) == false && (!response || response->empty())) return SaslChallenge{"Username:"};
+    if (std::exchange(user_asked_, true) == false && (!response || response->empty()))
+      return SaslChallenge{"Username:"};
     if (!have_user_) return take_user(response->reveal());
     return SaslPassword{{}, std::move(user_), std::move(*response)};
   }

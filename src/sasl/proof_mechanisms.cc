@@ -80,7 +80,9 @@ class CramMd5 final : public ServerMechanism {
 
 class DigestMd5 final : public ServerMechanism {
  public:
-  explicit DigestMd5(const SaslContext& context) : realms_(context.realms) { exchange_.set(Property::Qops, "qop-auth"); }
+  explicit DigestMd5(const SaslContext& context) : realms_(context.realms) {
+    exchange_.set(Property::Qops, "qop-auth");
+  }
 
   SaslStep step(std::optional<SecretString> response) override {
     if (!std::exchange(asked_, true)) return ask();
@@ -88,21 +90,21 @@ class DigestMd5 final : public ServerMechanism {
     const auto names = has_nul(response_.reveal()) ? std::nullopt : read_digest_md5_names(response_.reveal());
     if (!names || names->user.empty()) return kBad;
     names_ = *names;
-    if (!realms_.empty() && !names_.realm.empty() && std::find(realms_.begin(), realms_.end(), names_.realm) == realms_.end())
+    if (!realms_.empty() && !names_.realm.empty() &&
+        std::find(realms_.begin(), realms_.end(), names_.realm) == realms_.end())
       return SaslBad{"a realm that was not offered"};
     const bool has_domain = names_.realm.empty() || names_.user.find('@') != std::string::npos;
     return SaslClaim{{}, has_domain ? names_.user : names_.user + "@" + names_.realm};
   }
 
-  // The library has to be told the secret before it reads the response (asked twice, it forgets to free what it read), so the names
-  // were read here; what it has read must be the same.
+  // The library has to be told the secret before it reads the response (asked twice, it forgets to free what it read),
+  // so the names were read here; what it has read must be the same.
   SaslStep supply(const SaslSecret* secret) override {
-    if (secret != nullptr && secret->verifier)
-      exchange_.set(Property::DigestMd5Hash, hex(secret->data.reveal()));
-    else
-      exchange_.set(Property::Password, (secret == nullptr ? unknowable_password() : secret->data).reveal());
+    if (secret != nullptr && secret->verifier) exchange_.set(Property::DigestMd5Hash, hex(secret->data.reveal()));
+    else exchange_.set(Property::Password, (secret == nullptr ? unknowable_password() : secret->data).reveal());
     std::string last_word;
-    const bool right = exchange_.step(response_.reveal(), last_word) == Result::Done && exchange_.text(Property::AuthcId) == names_.user &&
+    const bool right = exchange_.step(response_.reveal(), last_word) == Result::Done &&
+                       exchange_.text(Property::AuthcId) == names_.user &&
                        exchange_.text(Property::Realm) == names_.realm && acts_for_himself();
     if (!right || secret == nullptr) return SaslDisproven{};
     return SaslProven{std::move(last_word)};
@@ -204,7 +206,9 @@ std::optional<DigestMd5Names> read_digest_md5_names(std::string_view rest) {
     if (rest.empty()) break;
     auto directive = take_directive(rest);
     if (!directive) return std::nullopt;
-    std::optional<std::string>* known = iequals(directive->name, "username") ? &user : iequals(directive->name, "realm") ? &realm : nullptr;
+    std::optional<std::string>* known = iequals(directive->name, "username") ? &user
+                                        : iequals(directive->name, "realm")  ? &realm
+                                                                             : nullptr;
     if (known == nullptr) continue;
     if (*known) return std::nullopt;  // once each
     *known = std::move(directive->value);
@@ -220,7 +224,9 @@ SecretString unknowable_password() {
 }
 
 std::unique_ptr<ServerMechanism> make_cram_md5() { return std::make_unique<CramMd5>(); }
-std::unique_ptr<ServerMechanism> make_digest_md5(const SaslContext& context) { return std::make_unique<DigestMd5>(context); }
+std::unique_ptr<ServerMechanism> make_digest_md5(const SaslContext& context) {
+  return std::make_unique<DigestMd5>(context);
+}
 std::unique_ptr<ServerMechanism> make_apop() { return std::make_unique<Apop>(); }
 
 }  // namespace postern

@@ -1,5 +1,6 @@
-// Mechanisms that prove a password without sending it. GNU SASL does CRAM-MD5 (RFC 2195), DIGEST-MD5 (RFC 2831), SCRAM-SHA-1
-// (RFC 5802) and SCRAM-SHA-256 (RFC 7677), these two also bound to the TLS session (-PLUS); APOP is of RFC 1939 section 7.
+// Mechanisms that prove a password without sending it. GNU SASL does CRAM-MD5 (RFC 2195), DIGEST-MD5 (RFC 2831),
+// SCRAM-SHA-1 (RFC 5802) and SCRAM-SHA-256 (RFC 7677), these two also bound to the TLS session (-PLUS); APOP is of RFC
+// 1939 section 7.
 #ifndef POSTERN_SASL_PROOF_MECHANISMS_H
 #define POSTERN_SASL_PROOF_MECHANISMS_H
 

@@ -17,7 +17,8 @@ const EVP_MD* digest_of(ScramHash hash) { return hash == ScramHash::Sha1 ? EVP_s
 SecretString hmac(ScramHash hash, std::string_view key, std::string_view text) {
   unsigned char made[EVP_MAX_MD_SIZE];
   unsigned size = 0;
-  HMAC(digest_of(hash), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()), text.size(), made, &size);
+  HMAC(digest_of(hash), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
+       text.size(), made, &size);
   SecretString out({reinterpret_cast<char*>(made), size});
   secure_zero(made, sizeof made);
   return out;
@@ -34,8 +35,9 @@ SecretString digest(ScramHash hash, std::string_view text) {
 SecretString salted(ScramHash hash, std::string_view password, std::string_view salt, uint64_t iterations) {
   unsigned char made[EVP_MAX_MD_SIZE];
   const int size = EVP_MD_get_size(digest_of(hash));
-  PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()), reinterpret_cast<const unsigned char*>(salt.data()),
-                    static_cast<int>(salt.size()), static_cast<int>(iterations), digest_of(hash), size, made);
+  PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()),
+                    reinterpret_cast<const unsigned char*>(salt.data()), static_cast<int>(salt.size()),
+                    static_cast<int>(iterations), digest_of(hash), size, made);
   SecretString out({reinterpret_cast<char*>(made), static_cast<size_t>(size)});
   secure_zero(made, sizeof made);
   return out;
@@ -57,7 +59,8 @@ struct ServerFirst {
 // An extension that we must understand ("m=") stands before the nonce, and so is none of this.
 std::optional<ServerFirst> parse_server_first(std::string_view text) {
   const auto parts = split_fields(text, ',');
-  if (parts.size() < 3 || !parts[0].starts_with("r=") || !parts[1].starts_with("s=") || !parts[2].starts_with("i=")) return std::nullopt;
+  if (parts.size() < 3 || !parts[0].starts_with("r=") || !parts[1].starts_with("s=") || !parts[2].starts_with("i="))
+    return std::nullopt;
   auto salt = base64_decode(parts[1].substr(2));
   const auto iterations = parse_number(parts[2].substr(2), ScramClient::kMaxIterations);
   if (!salt || salt->empty() || !iterations || *iterations < ScramClient::kMinIterations) return std::nullopt;
@@ -88,7 +91,8 @@ std::optional<SecretString> ScramClient::prove(std::string_view server_first, st
   const std::string without_proof = "c=" + base64_encode(gs2_header_) + ",r=" + std::string(server->nonce);
   const std::string message = first_bare_ + "," + std::string(server_first) + "," + without_proof;
   const SecretString key = salted(hash_, password, server->salt, server->iterations);
-  const SecretString client_key = hmac(hash_, key.reveal(), "Client Key"), stored_key = digest(hash_, client_key.reveal());
+  const SecretString client_key = hmac(hash_, key.reveal(), "Client Key"),
+                     stored_key = digest(hash_, client_key.reveal());
   const SecretString client_signature = hmac(hash_, stored_key.reveal(), message);
   std::string proof(client_key.reveal());
   for (size_t i = 0; i < proof.size(); ++i) proof[i] = static_cast<char>(proof[i] ^ client_signature.reveal()[i]);

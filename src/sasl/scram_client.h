@@ -1,5 +1,5 @@
-// SCRAM (RFC 5802, RFC 7677) as a client, without channel binding: towards backends. Login processes link it, so it is made of
-// libcrypto's functions and not of GNU SASL.
+// SCRAM (RFC 5802, RFC 7677) as a client, without channel binding: towards backends. Login processes link it, so it is
+// made of libcrypto's functions and not of GNU SASL.
 #ifndef POSTERN_SASL_SCRAM_CLIENT_H
 #define POSTERN_SASL_SCRAM_CLIENT_H
 
@@ -23,7 +23,8 @@ class ScramClient {
 
   explicit ScramClient(ScramHash hash) : hash_(hash) {}
 
-  // "n,,n=USER,r=NONCE"; `authzid` stands in it when it is somebody else. `nonce`: printable without comma, unpredictable.
+  // "n,,n=USER,r=NONCE"; `authzid` stands in it when it is somebody else. `nonce`: printable without comma,
+  // unpredictable.
   std::string first(std::string_view authzid, std::string_view authcid, std::string_view nonce);
   // The proof, for "r=...,s=...,i=...". Nothing for what a server must not send.
   std::optional<SecretString> prove(std::string_view server_first, std::string_view password);

@@ -67,28 +67,28 @@ class Scram final : public ServerMechanism {
     exchange_ = std::make_unique<GnuExchange>(kind_.name);
     set_bindings(*exchange_);
     exists_ = secret != nullptr;
-    if (secret != nullptr && secret->verifier)
-      set_verifier(secret->data.reveal());
-    else
-      set_password(secret == nullptr ? unknowable_password() : secret->data);
+    if (secret != nullptr && secret->verifier) set_verifier(secret->data.reveal());
+    else set_password(secret == nullptr ? unknowable_password() : secret->data);
     std::string out;
     if (exchange_->step(first_, out) != GnuExchange::Result::More) return kBad;
     return SaslChallenge{std::move(out)};
   }
 
  private:
-  // RFC 5802 section 6. A client who says "y" could bind and believes that we cannot: if we have offered to, somebody between us
-  // took it out of the list.
+  // RFC 5802 section 6. A client who says "y" could bind and believes that we cannot: if we have offered to, somebody
+  // between us took it out of the list.
   std::optional<SaslBad> wrong_binding() const {
     const char flag = first_.empty() ? '\0' : first_.front();
     if (!kind_.binds) {
       if (flag == 'p') return SaslBad{"channel binding without -PLUS"};
-      if (flag == 'y' && offers_binding_) return SaslBad{"the client was not shown that we offer channel binding: somebody changes what is said"};
+      if (flag == 'y' && offers_binding_)
+        return SaslBad{"the client was not shown that we offer channel binding: somebody changes what is said"};
       return std::nullopt;
     }
     const std::string_view type = std::string_view(first_).substr(0, first_.find(','));
     const bool known = (type == "p=tls-unique" && !unique_.empty()) || (type == "p=tls-exporter" && !exporter_.empty());
-    return known ? std::nullopt : std::optional(SaslBad{"no channel binding, or of a type that this connection does not have"});
+    return known ? std::nullopt
+                 : std::optional(SaslBad{"no channel binding, or of a type that this connection does not have"});
   }
 
   void set_bindings(GnuExchange& exchange) const {
@@ -139,13 +139,23 @@ class Scram final : public ServerMechanism {
   bool exists_ = false;
 };
 
-std::unique_ptr<ServerMechanism> make(Kind kind, const SaslContext& context) { return std::make_unique<Scram>(kind, context); }
+std::unique_ptr<ServerMechanism> make(Kind kind, const SaslContext& context) {
+  return std::make_unique<Scram>(kind, context);
+}
 
 }  // namespace
 
-std::unique_ptr<ServerMechanism> make_scram_sha_1(const SaslContext& context) { return make({"SCRAM-SHA-1", false}, context); }
-std::unique_ptr<ServerMechanism> make_scram_sha_1_plus(const SaslContext& context) { return make({"SCRAM-SHA-1-PLUS", true}, context); }
-std::unique_ptr<ServerMechanism> make_scram_sha_256(const SaslContext& context) { return make({"SCRAM-SHA-256", false}, context); }
-std::unique_ptr<ServerMechanism> make_scram_sha_256_plus(const SaslContext& context) { return make({"SCRAM-SHA-256-PLUS", true}, context); }
+std::unique_ptr<ServerMechanism> make_scram_sha_1(const SaslContext& context) {
+  return make({"SCRAM-SHA-1", false}, context);
+}
+std::unique_ptr<ServerMechanism> make_scram_sha_1_plus(const SaslContext& context) {
+  return make({"SCRAM-SHA-1-PLUS", true}, context);
+}
+std::unique_ptr<ServerMechanism> make_scram_sha_256(const SaslContext& context) {
+  return make({"SCRAM-SHA-256", false}, context);
+}
+std::unique_ptr<ServerMechanism> make_scram_sha_256_plus(const SaslContext& context) {
+  return make({"SCRAM-SHA-256-PLUS", true}, context);
+}
 
 }  // namespace postern

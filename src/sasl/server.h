@@ -15,13 +15,13 @@ namespace postern {
 struct SaslContext {
   // Channel bindings of the client's TLS session, raw; empty: there is none of that type.
   std::string tls_unique, tls_exporter;
-  bool offers_binding = false;        // the -PLUS form of this mechanism is offered, too
-  bool certificate_valid = false;     // the client showed one, and it was verified
+  bool offers_binding = false;     // the -PLUS form of this mechanism is offered, too
+  bool certificate_valid = false;  // the client showed one, and it was verified
   std::string certificate_name;
-  std::string service, hostname;      // of our Kerberos principal: service@hostname
-  std::vector<std::string> realms;    // DIGEST-MD5's; may be empty
-  std::string default_realm;          // of a Kerberos principal whose user part alone says who he is; may be empty
-  std::string anonymous;              // the user that ANONYMOUS means
+  std::string service, hostname;    // of our Kerberos principal: service@hostname
+  std::vector<std::string> realms;  // DIGEST-MD5's; may be empty
+  std::string default_realm;        // of a Kerberos principal whose user part alone says who he is; may be empty
+  std::string anonymous;            // the user that ANONYMOUS means
 };
 
 // The client is to answer `text` (not encoded; may be empty).
@@ -36,7 +36,8 @@ struct SaslPassword {
   SecretString password;
 };
 
-// A proof that somebody else can check, too, who has the password: its digest (lower case hex) and what was challenged with.
+// A proof that somebody else can check, too, who has the password: its digest (lower case hex) and what was challenged
+// with.
 struct SaslDigest {
   std::string challenge;
   SecretString digest;
@@ -49,8 +50,8 @@ struct SaslClaim {
   std::optional<SaslDigest> digest{};
 };
 
-// Somebody else vouches for him, and no password has a part in it: the authority that signed the certificate, the Kerberos server,
-// or nobody (ANONYMOUS).
+// Somebody else vouches for him, and no password has a part in it: the authority that signed the certificate, the
+// Kerberos server, or nobody (ANONYMOUS).
 struct SaslVouched {
   std::string authzid, authcid;
 };

@@ -53,6 +53,8 @@ std::unique_ptr<ServerMechanism> make_server_mechanism(const MechanismInfo& mech
   return maker_of(mechanism).make(context);
 }
 
-bool is_available(const MechanismInfo& mechanism) { return !maker_of(mechanism).by_library || GnuExchange::supports(mechanism.name); }
+bool is_available(const MechanismInfo& mechanism) {
+  return !maker_of(mechanism).by_library || GnuExchange::supports(mechanism.name);
+}
 
 }  // namespace postern

@@ -1,5 +1,5 @@
-// Makes the exchanges of auth. Apart from the table of mechanisms, which login processes link, too: none of the libraries
-// behind this belongs into a process that clients talk to.
+// Makes the exchanges of auth. Apart from the table of mechanisms, which login processes link, too: none of the
+// libraries behind this belongs into a process that clients talk to.
 #ifndef POSTERN_SASL_SERVER_MECHANISMS_H
 #define POSTERN_SASL_SERVER_MECHANISMS_H
 

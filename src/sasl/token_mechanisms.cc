@@ -77,7 +77,9 @@ SaslStep parse_oauthbearer(std::string_view message) {
   const size_t separator = message.find(kSeparator);
   if (separator == std::string_view::npos) return kBad;
   const auto header = split_fields(message.substr(0, separator), ',');
-  if (header.size() != 3 || (header[0] != "n" && header[0] != "y") || !header[1].starts_with("a=") || !header[2].empty()) return kBad;
+  if (header.size() != 3 || (header[0] != "n" && header[0] != "y") || !header[1].starts_with("a=") ||
+      !header[2].empty())
+    return kBad;
   const auto name = gs2_name(header[1].substr(2));
   const auto pairs = parse_pairs(message.substr(separator + 1));
   if (!name || !pairs) return kBad;

@@ -49,7 +49,9 @@ class Gssapi final : public ServerMechanism {
     std::string out;
     const Result result = exchange_.step(response->reveal(), out);
     if (result == Result::More) return SaslChallenge{std::move(out)};
-    return result == Result::Done ? accepted() : SaslStep(SaslBad{"the Kerberos ticket was not accepted (auth_krb5_keytab, auth_gssapi_hostname?)"});
+    return result == Result::Done
+               ? accepted()
+               : SaslStep(SaslBad{"the Kerberos ticket was not accepted (auth_krb5_keytab, auth_gssapi_hostname?)"});
   }
 
  private:
@@ -86,11 +88,16 @@ class Anonymous final : public ServerMechanism {
 bool is_principal_of(std::string_view name, std::string_view wanted, std::string_view default_realm) {
   const size_t at = name.rfind('@');
   if (name == wanted) return true;
-  return at != std::string_view::npos && name.substr(0, at) == wanted && !default_realm.empty() && iequals(name.substr(at + 1), default_realm);
+  return at != std::string_view::npos && name.substr(0, at) == wanted && !default_realm.empty() &&
+         iequals(name.substr(at + 1), default_realm);
 }
 
-std::unique_ptr<ServerMechanism> make_external(const SaslContext& context) { return std::make_unique<External>(context); }
+std::unique_ptr<ServerMechanism> make_external(const SaslContext& context) {
+  return std::make_unique<External>(context);
+}
 std::unique_ptr<ServerMechanism> make_gssapi(const SaslContext& context) { return std::make_unique<Gssapi>(context); }
-std::unique_ptr<ServerMechanism> make_anonymous(const SaslContext& context) { return std::make_unique<Anonymous>(context); }
+std::unique_ptr<ServerMechanism> make_anonymous(const SaslContext& context) {
+  return std::make_unique<Anonymous>(context);
+}
 
 }  // namespace postern

@@ -1,5 +1,5 @@
-// Mechanisms without a password of ours: EXTERNAL (RFC 4422 appendix A) by client certificate, GSSAPI (RFC 4752) by GNU SASL,
-// ANONYMOUS (RFC 4505).
+// Mechanisms without a password of ours: EXTERNAL (RFC 4422 appendix A) by client certificate, GSSAPI (RFC 4752) by GNU
+// SASL, ANONYMOUS (RFC 4505).
 #ifndef POSTERN_SASL_VOUCHED_MECHANISMS_H
 #define POSTERN_SASL_VOUCHED_MECHANISMS_H
 

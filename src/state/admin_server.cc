@@ -61,7 +61,8 @@ bool may_command(int socket) {
 AdminServer::AdminServer(Loop& loop, int listener, StateService& service, AuthLink& auth)
     : loop_(loop), listener_(listener), service_(service), auth_(auth) {
   watch_.start(
-      loop_, listener_, EV_READ, [](evutil_socket_t, short, void* self) { static_cast<AdminServer*>(self)->accept_some(); }, this);
+      loop_, listener_, EV_READ,
+      [](evutil_socket_t, short, void* self) { static_cast<AdminServer*>(self)->accept_some(); }, this);
 }
 
 void AdminServer::close() { watch_.stop(); }
@@ -70,7 +71,8 @@ void AdminServer::accept_some() {
   Fd fd(::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!fd) return;
   if (connections_.size() >= kMostConnections) return log_warning("admin socket: too many connections");
-  if (!may_command(fd.get())) return log_warning("admin socket: a user who is neither root nor in our group was refused");
+  if (!may_command(fd.get()))
+    return log_warning("admin socket: a user who is neither root nor in our group was refused");
   connections_.emplace_front(*this, std::move(fd));
   connections_.front().place_ = connections_.begin();
 }
@@ -95,7 +97,8 @@ const AdminServer::Connection::Command AdminServer::Connection::kCommands[] = {
 AdminServer::Connection::Connection(AdminServer& server, Fd fd)
     : server_(server), fd_(std::move(fd)), self_(std::make_shared<Connection*>(this)) {
   watch_.start(
-      server_.loop_, fd_.get(), EV_READ, [](evutil_socket_t, short what, void* self) { static_cast<Connection*>(self)->on_ready(what); }, this);
+      server_.loop_, fd_.get(), EV_READ,
+      [](evutil_socket_t, short what, void* self) { static_cast<Connection*>(self)->on_ready(what); }, this);
   wait();
 }
 
@@ -105,10 +108,8 @@ void AdminServer::Connection::wait() {
 }
 
 void AdminServer::Connection::on_ready(short what) {
-  if (what & EV_WRITE)
-    flush();
-  else
-    read();
+  if (what & EV_WRITE) flush();
+  else read();
   process();
 }
 

@@ -23,7 +23,8 @@ class AuthLink {
 
   // The socket to auth; that of a newer auth takes the place of the one before, whose questions fail.
   void open(Fd socket);
-  // `done` is called once, never before this returned: with Unavailable and a reason when auth is not there or goes away.
+  // `done` is called once, never before this returned: with Unavailable and a reason when auth is not there or goes
+  // away.
   void ask(AuthQuestion question, Done done);
   void on(const AuthAnswer& answer);
 

@@ -24,9 +24,11 @@ struct ResultRow {
   std::string_view word;
   int status;
 };
-constexpr ResultRow kResults[] = {{"ok", kExitOk},           {"failed", kExitNoPerm},     {"failed", kExitNoPerm}, {"disabled", kExitNoPerm},
-                                  {"expired", kExitNoPerm},  {"temporary", kExitTempFail}, {"failed", kExitNoPerm}, {"failed", kExitNoPerm},
-                                  {"temporary", kExitTempFail}};
+constexpr ResultRow kResults[] = {
+    {"ok", kExitOk},           {"failed", kExitNoPerm},  {"failed", kExitNoPerm},
+    {"disabled", kExitNoPerm}, {"expired", kExitNoPerm}, {"temporary", kExitTempFail},
+    {"failed", kExitNoPerm},   {"failed", kExitNoPerm},  {"temporary", kExitTempFail},
+};
 static_assert(std::size(kResults) == static_cast<size_t>(AuthResult::kCount));
 
 Status take_address(const std::string& text, std::string_view name, Endpoint& out) {
@@ -52,7 +54,8 @@ Result<AuthQuestion> question_from(AdminRequest& request) {
   AuthSubject& subject = question.subject;
   subject.service = request.service;
   subject.no_penalty = true;
-  const Status addresses[] = {take_address(request.rip, "rip", subject.remote), take_address(request.lip, "lip", subject.local)};
+  const Status addresses[] = {take_address(request.rip, "rip", subject.remote),
+                              take_address(request.lip, "lip", subject.local)};
   for (const Status& status : addresses)
     if (!status) return Error(status.error());
   subject.real_remote = subject.remote;

@@ -4,7 +4,7 @@
 
 #include "base/result.h"
 #include "ipc/admin.h"
-#include "ipc/messages.h"
+#include "ipc/question_messages.h"
 
 namespace postern {
 

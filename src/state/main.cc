@@ -15,7 +15,8 @@ class StateProcess {
  public:
   explicit StateProcess(RoleProcess& process)
       : process_(process),
-        service_(process.loop(), static_cast<uint32_t>(::getppid()), [this](KickWorkers kick) { process_.control().send(kick); }),
+        service_(process.loop(), static_cast<uint32_t>(::getppid()),
+                 [this](KickWorkers kick) { process_.control().send(kick); }),
         auth_(process.loop()),
         admin_(process.loop(), process.boot().listeners.at(0).fd, service_, auth_) {}
 
@@ -47,7 +48,8 @@ int state_main(int argc, char** argv) {
   StateProcess state(process);
   process.open_control(
       [&](std::string_view packet, std::span<Fd> descriptors) {
-        if (const Status status = dispatch(packet, descriptors, Role::Master, Role::State, state); !status) fatal(kExitSoftware, status.error());
+        if (const Status status = dispatch(packet, descriptors, Role::Master, Role::State, state); !status)
+          fatal(kExitSoftware, status.error());
       },
       [&] { state.end(); });
   process.show("");

@@ -1,4 +1,5 @@
-// Whose proxied sessions there are, by user and by user and address: what limits are checked against (ANVIL-5, ANVIL-7). Pure.
+// Whose proxied sessions there are, by user and by user and address: what limits are checked against (ANVIL-5,
+// ANVIL-7). Pure.
 #ifndef POSTERN_STATE_PLACES_H
 #define POSTERN_STATE_PLACES_H
 
@@ -10,7 +11,7 @@
 #include <unordered_map>
 
 #include "base/address.h"
-#include "ipc/messages.h"
+#include "ipc/session_messages.h"
 
 namespace postern {
 

@@ -15,14 +15,15 @@ constexpr size_t kControlRoom = CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(sizeof(in
 
 }  // namespace
 
-ReportReader::ReportReader(Loop& loop, Fd socket, Report report) : socket_(std::move(socket)), report_(std::move(report)) {
+ReportReader::ReportReader(Loop& loop, Fd socket, Report report)
+    : socket_(std::move(socket)), report_(std::move(report)) {
   watch_.start(
-      loop, socket_.get(), EV_READ, [](evutil_socket_t, short, void* self) { static_cast<ReportReader*>(self)->on_readable(); }, this);
+      loop, socket_.get(), EV_READ,
+      [](evutil_socket_t, short, void* self) { static_cast<ReportReader*>(self)->on_readable(); }, this);
 }
 
 void ReportReader::on_readable() {
-  for (int i = 0; i < kBatchesPerTurn && receive_batch(); ++i) {
-  }
+  for (int i = 0; i < kBatchesPerTurn && receive_batch(); ++i) {}
 }
 
 bool ReportReader::receive_batch() {

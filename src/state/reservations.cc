@@ -20,11 +20,12 @@ std::map<uint64_t, std::vector<uint64_t>> by_owner(const std::vector<SessionKey>
 }  // namespace
 
 std::vector<SessionKey> choose_longest_idle(std::vector<IdleSession> idle, size_t of_user, size_t of_userip) {
-  std::sort(idle.begin(), idle.end(), [](const IdleSession& a, const IdleSession& b) { return a.seconds != b.seconds ? a.seconds > b.seconds : a.key < b.key; });
+  std::sort(idle.begin(), idle.end(), [](const IdleSession& a, const IdleSession& b) {
+    return a.seconds != b.seconds ? a.seconds > b.seconds : a.key < b.key;
+  });
   const size_t wanted = std::max(of_user, of_userip);
   std::vector<SessionKey> chosen, others;
-  for (const IdleSession& s : idle)
-    (s.same_address && chosen.size() < of_userip ? chosen : others).push_back(s.key);
+  for (const IdleSession& s : idle) (s.same_address && chosen.size() < of_userip ? chosen : others).push_back(s.key);
   if (chosen.size() < of_userip || chosen.size() + others.size() < wanted) return {};
   chosen.insert(chosen.end(), others.begin(), others.begin() + static_cast<ptrdiff_t>(wanted - chosen.size()));
   return chosen;
@@ -49,7 +50,9 @@ bool Reservations::grant(SessionKey who, uint32_t pid, const ReserveSession& wis
 // One user's clients do not use up the patience that is there for all.
 bool Reservations::may_wait(const ReserveSession& wish) const {
   if (!wish.close_idle || waiting_.size() >= kMostWaiting) return false;
-  const auto same = std::count_if(waiting_.begin(), waiting_.end(), [&](const Waiting& w) { return w.wish.user == wish.user && w.wish.service == wish.service; });
+  const auto same = std::count_if(waiting_.begin(), waiting_.end(), [&](const Waiting& w) {
+    return w.wish.user == wish.user && w.wish.service == wish.service;
+  });
   return static_cast<size_t>(same) < kMostOfUser;
 }
 
@@ -75,10 +78,12 @@ void Reservations::ask_owners(Waiting& waiting) {
 }
 
 void Reservations::hear(uint64_t owner, const IdleSessions& answer) {
-  const auto at = std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& w) { return w.query == answer.query; });
+  const auto at =
+      std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& w) { return w.query == answer.query; });
   if (at == waiting_.end() || at->unheard.erase(owner) == 0) return;  // too late
   for (const auto& [id, seconds] : answer.idle)
-    if (const auto asked = at->asked.extract({owner, id}); asked && seconds >= at->wish.min_idle) at->idle.push_back({asked.key(), seconds, asked.mapped()});
+    if (const auto asked = at->asked.extract({owner, id}); asked && seconds >= at->wish.min_idle)
+      at->idle.push_back({asked.key(), seconds, asked.mapped()});
   if (at->unheard.empty()) heard_all(at);
 }
 
@@ -93,8 +98,9 @@ bool Reservations::heard_all(Place place) {
 // Some have ended meanwhile, or make room for others.
 bool Reservations::make_room(Waiting& waiting) {
   std::erase_if(waiting.idle, [this](const IdleSession& s) { return !roll_.can_leave(s.key); });
-  const std::vector<SessionKey> chosen = choose_longest_idle(std::move(waiting.idle), excess(roll_.places().of_user(waiting.wish), waiting.wish.max_user),
-                                                             excess(roll_.places().of_userip(waiting.wish), waiting.wish.max_userip));
+  const std::vector<SessionKey> chosen =
+      choose_longest_idle(std::move(waiting.idle), excess(roll_.places().of_user(waiting.wish), waiting.wish.max_user),
+                          excess(roll_.places().of_userip(waiting.wish), waiting.wish.max_userip));
   const PlaceAnswer why = roll_.places().check(waiting.wish);
   for (const SessionKey& key : chosen) roll_.set_leaving(key);
   waiting.leaving.insert(chosen.begin(), chosen.end());

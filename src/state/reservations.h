@@ -1,5 +1,5 @@
-// Who gets a place among a user's proxied sessions: granted or refused here and nowhere else, so that no number of logins at
-// once, in however many processes, can pass a limit (ANVIL-7). Pure.
+// Who gets a place among a user's proxied sessions: granted or refused here and nowhere else, so that no number of
+// logins at once, in however many processes, can pass a limit (ANVIL-7). Pure.
 #ifndef POSTERN_STATE_RESERVATIONS_H
 #define POSTERN_STATE_RESERVATIONS_H
 
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "ipc/messages.h"
+#include "ipc/session_messages.h"
 #include "state/roll.h"
 
 namespace postern {
@@ -20,7 +20,8 @@ struct IdleSession {
   uint32_t seconds = 0;       // without traffic
   bool same_address = false;  // as the one who wants in
 };
-// The longest idle of `idle`: at least `of_userip` from the same address, at least `of_user` in all. None: there are not enough.
+// The longest idle of `idle`: at least `of_userip` from the same address, at least `of_user` in all. None: there are
+// not enough.
 std::vector<SessionKey> choose_longest_idle(std::vector<IdleSession> idle, size_t of_user, size_t of_userip);
 
 class Reservations {
@@ -50,11 +51,12 @@ class Reservations {
   bool anybody_waits() const { return !waiting_.empty(); }
 
   static constexpr size_t kMostWaiting = 256, kMostOfUser = 32;  // who comes then is refused
-  static constexpr size_t kMostAsked = 4000;   // sessions that one of them looks at
+  static constexpr size_t kMostAsked = 4000;                     // sessions that one of them looks at
   static constexpr Milliseconds kPatience{2000};
 
  private:
-  // Somebody for whom room may be made. First he hears from all owners, then he waits for the ends of those who have to go.
+  // Somebody for whom room may be made. First he hears from all owners, then he waits for the ends of those who have to
+  // go.
   struct Waiting {
     SessionKey who;
     uint32_t pid;

@@ -11,15 +11,18 @@ bool SessionFilter::matches(const SessionStarted& s) const {
   if (proxied && s.backend.ip.is_none()) return false;
   if (backend && s.backend.ip != *backend) return false;
   if (network && !network->contains(s.remote.ip)) return false;
-  return users.empty() || std::any_of(users.begin(), users.end(), [&](const std::string& mask) { return matches_wildcard(s.user, mask); });
+  return users.empty() || std::any_of(users.begin(), users.end(),
+                                      [&](const std::string& mask) { return matches_wildcard(s.user, mask); });
 }
 
 Result<SessionFilter> filter_from(const AdminRequest& request) {
   SessionFilter filter;
   filter.users = request.users;
   filter.proxied = request.proxied;
-  if (!request.network.empty() && !(filter.network = Network::parse(request.network))) return Error("network: not an address or network");
-  if (!request.backend.empty() && !(filter.backend = IpAddress::parse(request.backend))) return Error("backend: not an address");
+  if (!request.network.empty() && !(filter.network = Network::parse(request.network)))
+    return Error("network: not an address or network");
+  if (!request.backend.empty() && !(filter.backend = IpAddress::parse(request.backend)))
+    return Error("backend: not an address");
   return filter;
 }
 
@@ -43,10 +46,8 @@ bool Roll::add(SessionKey key, uint32_t pid, SessionStarted session) {
     sessions_.erase(at);
     return false;
   }
-  if (fresh)
-    ++count;
-  else
-    unplace(key, at->second);
+  if (fresh) ++count;
+  else unplace(key, at->second);
   at->second = RollEntry(pid, session);
   place(key, at->second);
   return true;
@@ -114,7 +115,8 @@ void KickMemory::add(SessionFilter filter, uint64_t now) {
 
 bool KickMemory::applies(const SessionStarted& session, uint64_t now) {
   while (!kicks_.empty() && now - kicks_.front().when > kMilliseconds) kicks_.pop_front();
-  return std::any_of(kicks_.begin(), kicks_.end(), [&](const Kick& k) { return session.decided <= k.when && k.filter.matches(session); });
+  return std::any_of(kicks_.begin(), kicks_.end(),
+                     [&](const Kick& k) { return session.decided <= k.when && k.filter.matches(session); });
 }
 
 }  // namespace postern

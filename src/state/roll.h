@@ -13,7 +13,7 @@
 #include "base/packed_texts.h"
 #include "base/result.h"
 #include "ipc/admin.h"
-#include "ipc/messages.h"
+#include "ipc/session_messages.h"
 #include "state/places.h"
 
 namespace postern {

@@ -19,7 +19,8 @@ constexpr std::string_view kTooMuch = "too much";
 template <class T, class Send>
 void in_pieces(const std::vector<T>& all, Send send) {
   for (size_t at = 0; at < all.size(); at += kIdsPerMessage)
-    send(std::vector<T>(all.begin() + static_cast<ptrdiff_t>(at), all.begin() + static_cast<ptrdiff_t>(std::min(all.size(), at + kIdsPerMessage))));
+    send(std::vector<T>(all.begin() + static_cast<ptrdiff_t>(at),
+                        all.begin() + static_cast<ptrdiff_t>(std::min(all.size(), at + kIdsPerMessage))));
 }
 
 }  // namespace
@@ -38,15 +39,19 @@ void StateService::open_login(Fd socket, uint32_t pid, uint32_t one_shot) {
   auto login = std::make_unique<Login>(Login{*this, owner, pid, one_shot});
   Login* raw = login.get();
   Channel::Events events;
-  events.packet = [this, raw](std::string_view packet, std::span<Fd> descriptors) { on_packet(*raw, packet, descriptors); };
+  events.packet = [this, raw](std::string_view packet, std::span<Fd> descriptors) {
+    on_packet(*raw, packet, descriptors);
+  };
   events.lost = [this, owner](std::string_view) { lost(owner); };
   login->channel = std::make_unique<Channel>(loop_, std::move(socket), Role::State, Role::Login, std::move(events));
   logins_.emplace(owner, std::move(login));
 }
 
 void StateService::add_reports(Fd socket) {
-  reports_.push_back(std::make_unique<ReportReader>(loop_, std::move(socket), 
-      [this](std::string_view packet, uint32_t pid, std::span<Fd> descriptors) { on_report(packet, pid, descriptors); }));
+  reports_.push_back(std::make_unique<ReportReader>(
+      loop_, std::move(socket), [this](std::string_view packet, uint32_t pid, std::span<Fd> descriptors) {
+        on_report(packet, pid, descriptors);
+      }));
 }
 
 // Nonsense costs the peer his connection, and us what he had told.
@@ -61,7 +66,8 @@ void StateService::lost(uint64_t owner) {
   forget(owner);
   auto node = logins_.extract(owner);
   if (!node.empty() && node.mapped()->one_shot != 0)
-    if (const auto at = one_shots_.find(node.mapped()->one_shot); at != one_shots_.end() && at->second == owner) one_shots_.erase(at);
+    if (const auto at = one_shots_.find(node.mapped()->one_shot); at != one_shots_.end() && at->second == owner)
+      one_shots_.erase(at);
   if (!node.empty()) loop_.defer([kept = std::shared_ptr<Login>(std::move(node.mapped()))] {});
 }
 
@@ -80,7 +86,8 @@ void StateService::on_report(std::string_view packet, uint32_t pid, std::span<Fd
   Worker worker{*this, pid};
   const Status status = pid == master_ ? dispatch(packet, {}, Role::Master, Role::State, master)
                                        : dispatch(packet, descriptors, Role::Login, Role::State, worker);
-  if ((!status || !worker.good) && complained_.says(std::to_string(pid), loop_.now())) complain(pid, status ? kTooMuch : status.error());
+  if ((!status || !worker.good) && complained_.says(std::to_string(pid), loop_.now()))
+    complain(pid, status ? kTooMuch : status.error());
 }
 
 void StateService::complain(uint32_t pid, std::string_view why) const {
@@ -112,7 +119,8 @@ void StateService::Worker::on(const SessionStarted& m) {
 // For questions that its reports cannot ask: limits. Its end is the end of this channel.
 void StateService::Worker::on(const WorkerConnected&, std::span<Fd> descriptors) {
   if (descriptors.empty()) return;
-  if (const auto former = service.one_shots_.find(pid); former != service.one_shots_.end()) service.lost(former->second);
+  if (const auto former = service.one_shots_.find(pid); former != service.one_shots_.end())
+    service.lost(former->second);
   service.one_shots_[pid] = service.next_owner_;
   service.open_login(std::move(descriptors[0]), pid, pid);
 }
@@ -151,12 +159,9 @@ void StateService::wait_on() {
 // One-shot workers hear it from the master, who spreads many.
 void StateService::add_victim(Victims& victims, SessionKey key) const {
   const auto login = logins_.find(key.owner);
-  if (login == logins_.end())
-    victims.workers.push_back(static_cast<uint32_t>(key.owner));
-  else if (login->second->one_shot != 0)
-    victims.workers.push_back(login->second->one_shot);
-  else
-    victims.of_logins[key.owner].push_back(key.id);
+  if (login == logins_.end()) victims.workers.push_back(static_cast<uint32_t>(key.owner));
+  else if (login->second->one_shot != 0) victims.workers.push_back(login->second->one_shot);
+  else victims.of_logins[key.owner].push_back(key.id);
 }
 
 void StateService::kick_late(SessionKey key, const SessionStarted& session) {

@@ -42,7 +42,8 @@ Status apply_policy(SSL_CTX* context, const TlsPolicy& policy) {
   if (policy.prefer_server_ciphers) SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE);
   // RELEASE_BUFFERS is worth 33 KiB per idle session (PROBES 6); the other two let a write be retried
   // from another place, which is what the relay's one buffer needs.
-  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_mode(context,
+                   SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   // One read call per record instead of two.
   SSL_CTX_set_read_ahead(context, 1);
   return {};
@@ -51,7 +52,8 @@ Status apply_policy(SSL_CTX* context, const TlsPolicy& policy) {
 // First certificate is the server's own, the others its chain, as in OpenSSL's chain files.
 Status use_chain(SSL_CTX* context, const SecretString& pem) {
   const Bio bio = memory_bio(pem);
-  const std::unique_ptr<X509, void (*)(X509*)> own(PEM_read_bio_X509_AUX(bio.get(), nullptr, nullptr, nullptr), X509_free);
+  const std::unique_ptr<X509, void (*)(X509*)> own(PEM_read_bio_X509_AUX(bio.get(), nullptr, nullptr, nullptr),
+                                                   X509_free);
   if (!own) return Error("no certificate in PEM form: " + openssl_reason());
   if (SSL_CTX_use_certificate(context, own.get()) != 1) return Error(openssl_reason());
   SSL_CTX_clear_chain_certs(context);
@@ -60,7 +62,8 @@ Status use_chain(SSL_CTX* context, const SecretString& pem) {
   return {};
 }
 
-Status use_pair(SSL_CTX* context, const std::string& certificate, const std::string& key, const FileLookup& files, KeySource& keys) {
+Status use_pair(SSL_CTX* context, const std::string& certificate, const std::string& key, const FileLookup& files,
+                KeySource& keys) {
   const SecretString* pem = files(certificate);
   if (pem == nullptr) return Error("ssl_cert = " + certificate + ": no such file");
   if (const Status s = use_chain(context, *pem); !s) return Error("ssl_cert = " + certificate + ": " + s.error());
@@ -82,7 +85,8 @@ size_t trust_all(SSL_CTX* context, const SecretString& pem) {
   return count;
 }
 
-// A certificate that is not valid is no reason to talk to nobody: SSL_get_verify_result() tells, and who needs one looks there.
+// A certificate that is not valid is no reason to talk to nobody: SSL_get_verify_result() tells, and who needs one
+// looks there.
 int check_certificate(X509_STORE_CTX* store, void*) {
   X509_verify_cert(store);
   ERR_clear_error();
@@ -91,7 +95,8 @@ int check_certificate(X509_STORE_CTX* store, void*) {
 
 Status ask_for_certificates(SSL_CTX* context, const std::string& path, const FileLookup& files) {
   const SecretString* pem = path.empty() ? nullptr : files(path);
-  if (pem == nullptr) return Error("ssl_ca = " + path + ": " + (path.empty() ? "needed for clients' certificates" : "no such file"));
+  if (pem == nullptr)
+    return Error("ssl_ca = " + path + ": " + (path.empty() ? "needed for clients' certificates" : "no such file"));
   if (trust_all(context, *pem) == 0) return Error("ssl_ca = " + path + ": no certificate in PEM form");
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE, nullptr);
   SSL_CTX_set_cert_verify_callback(context, check_certificate, nullptr);
@@ -102,7 +107,8 @@ Status ask_for_certificates(SSL_CTX* context, const std::string& path, const Fil
     X509_free(ca);
   }
   ERR_clear_error();
-  // A session that is taken up again brings its certificate along, verified once and maybe for other authorities: none is kept.
+  // A session that is taken up again brings its certificate along, verified once and maybe for other authorities: none
+  // is kept.
   SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
   SSL_CTX_set_num_tickets(context, 0);
   return {};
@@ -131,7 +137,7 @@ int TlsContext::on_server_name(SSL* ssl, int*, void* self) {
 }
 
 Result<std::shared_ptr<TlsContext>> TlsContext::for_clients(const ServerTlsOptions& options, const FileLookup& files,
-                                                           KeySource& keys) {
+                                                            KeySource& keys) {
   std::shared_ptr<TlsContext> tls(new TlsContext(SSL_CTX_new(TLS_server_method())));
   SSL_CTX* context = tls->context_;
   if (const Status s = apply_policy(context, options.policy); !s) return Error(s.error());
@@ -152,7 +158,7 @@ Result<std::shared_ptr<TlsContext>> TlsContext::for_clients(const ServerTlsOptio
 }
 
 Result<std::shared_ptr<TlsContext>> TlsContext::for_backends(const ClientTlsOptions& options, const FileLookup& files,
-                                                            KeySource& keys) {
+                                                             KeySource& keys) {
   std::shared_ptr<TlsContext> tls(new TlsContext(SSL_CTX_new(TLS_client_method())));
   SSL_CTX* context = tls->context_;
   if (const Status s = apply_policy(context, options.policy); !s) return Error(s.error());

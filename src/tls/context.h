@@ -37,25 +37,28 @@ struct ServerTlsOptions {
   struct Pair {
     std::string certificate, key;  // paths as in the settings
   };
-  std::vector<Pair> pairs;    // ssl_cert/ssl_key, ssl_alt_cert/ssl_alt_key
+  std::vector<Pair> pairs;        // ssl_cert/ssl_key, ssl_alt_cert/ssl_alt_key
   TicketKeys* tickets = nullptr;  // null: keys of this context's own
-  bool ask_certificate = false;  // of clients; they may have none, or one that is not valid
-  std::string client_ca;         // path: who signs them; needed then
-  bool one_shot = false;      // a process that serves one connection: nothing is kept for a next one
+  bool ask_certificate = false;   // of clients; they may have none, or one that is not valid
+  std::string client_ca;          // path: who signs them; needed then
+  bool one_shot = false;          // a process that serves one connection: nothing is kept for a next one
 };
 
 struct ClientTlsOptions {
   TlsPolicy policy;
-  std::vector<std::string> ca_files;         // paths; each must hold a certificate
-  std::vector<std::string> ca_folder_files;  // paths of what lies in a folder; some need not. Neither: nothing is trusted
-  std::string certificate, key;       // shown to backends that ask
+  std::vector<std::string> ca_files;  // paths; each must hold a certificate
+  std::vector<std::string>
+      ca_folder_files;           // paths of what lies in a folder; some need not. Neither: nothing is trusted
+  std::string certificate, key;  // shown to backends that ask
 };
 
 // Owns an SSL_CTX. Shared by the sessions that use it.
 class TlsContext {
  public:
-  static Result<std::shared_ptr<TlsContext>> for_clients(const ServerTlsOptions& options, const FileLookup& files, KeySource& keys);
-  static Result<std::shared_ptr<TlsContext>> for_backends(const ClientTlsOptions& options, const FileLookup& files, KeySource& keys);
+  static Result<std::shared_ptr<TlsContext>> for_clients(const ServerTlsOptions& options, const FileLookup& files,
+                                                         KeySource& keys);
+  static Result<std::shared_ptr<TlsContext>> for_backends(const ClientTlsOptions& options, const FileLookup& files,
+                                                          KeySource& keys);
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;

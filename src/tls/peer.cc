@@ -74,7 +74,8 @@ std::string written(size_t longest, Write write) {
   char* text = nullptr;
   if (!out || !write(out.get())) return {};
   const long size = BIO_get_mem_data(out.get(), &text);
-  return size <= 0 || static_cast<size_t>(size) > longest ? std::string() : std::string(text, static_cast<size_t>(size));
+  return size <= 0 || static_cast<size_t>(size) > longest ? std::string()
+                                                          : std::string(text, static_cast<size_t>(size));
 }
 
 std::string rfc2253(X509_NAME* name) {
@@ -82,7 +83,8 @@ std::string rfc2253(X509_NAME* name) {
 }
 
 std::string serial_number(X509* certificate) {
-  return written(kLongestName, [certificate](BIO* out) { return i2a_ASN1_INTEGER(out, X509_get0_serialNumber(certificate)) > 0; });
+  return written(kLongestName,
+                 [certificate](BIO* out) { return i2a_ASN1_INTEGER(out, X509_get0_serialNumber(certificate)) > 0; });
 }
 
 std::string pem(X509* certificate) {
@@ -98,20 +100,24 @@ X509* valid_certificate(SSL* ssl) {
 std::string tls_unique(SSL* ssl) {
   unsigned char buffer[EVP_MAX_MD_SIZE];
   const bool server_first = SSL_session_reused(ssl) == 1;
-  const size_t size = server_first ? SSL_get_finished(ssl, buffer, sizeof buffer) : SSL_get_peer_finished(ssl, buffer, sizeof buffer);
+  const size_t size =
+      server_first ? SSL_get_finished(ssl, buffer, sizeof buffer) : SSL_get_peer_finished(ssl, buffer, sizeof buffer);
   return {reinterpret_cast<char*>(buffer), std::min(size, sizeof buffer)};
 }
 
 std::string tls_exporter(SSL* ssl) {
   unsigned char buffer[kBindingSize];
-  if (SSL_export_keying_material(ssl, buffer, sizeof buffer, kExporterLabel.data(), kExporterLabel.size(), nullptr, 0, 1) != 1) return {};
+  if (SSL_export_keying_material(ssl, buffer, sizeof buffer, kExporterLabel.data(), kExporterLabel.size(), nullptr, 0,
+                                 1) != 1)
+    return {};
   return {reinterpret_cast<char*>(buffer), sizeof buffer};
 }
 
 }  // namespace
 
 bool Stream::can_bind() const {
-  return ssl_ != nullptr && SSL_is_init_finished(ssl_) && (SSL_version(ssl_) >= TLS1_3_VERSION || SSL_get_extms_support(ssl_) == 1);
+  return ssl_ != nullptr && SSL_is_init_finished(ssl_) &&
+         (SSL_version(ssl_) >= TLS1_3_VERSION || SSL_get_extms_support(ssl_) == 1);
 }
 
 ChannelBindings Stream::channel_bindings() const {

@@ -55,7 +55,8 @@ Status Stream::begin_tls_client(const TlsContext& context, const PeerCheck& chec
     X509_VERIFY_PARAM* param = SSL_get0_param(ssl_);
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     const std::string name(check.name);
-    if ((is_ip ? X509_VERIFY_PARAM_set1_ip_asc(param, name.c_str()) : X509_VERIFY_PARAM_set1_host(param, name.data(), name.size())) != 1)
+    if ((is_ip ? X509_VERIFY_PARAM_set1_ip_asc(param, name.c_str())
+               : X509_VERIFY_PARAM_set1_host(param, name.data(), name.size())) != 1)
       return Error("cannot check for name " + printable(name));
     SSL_set_verify(ssl_, SSL_VERIFY_PEER, nullptr);
   } else {
@@ -93,10 +94,8 @@ IoResult Stream::from_ssl(int result) {
   if (code == 0 && (saved_errno == 0 || saved_errno == ECONNRESET || saved_errno == EPIPE)) return {IoState::Closed};
   const long verdict = SSL_get_verify_result(ssl_);
   certificate_failed_ = ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED;
-  if (certificate_failed_)
-    error_ = std::make_unique<std::string>(certificate_error(ssl_, verdict));
-  else
-    error_ = std::make_unique<std::string>(code != 0 ? openssl_reason() : strerror(saved_errno));
+  if (certificate_failed_) error_ = std::make_unique<std::string>(certificate_error(ssl_, verdict));
+  else error_ = std::make_unique<std::string>(code != 0 ? openssl_reason() : strerror(saved_errno));
   ERR_clear_error();
   return {IoState::Failed};
 }
@@ -166,8 +165,9 @@ std::string Stream::tls_description() const {
   const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl_);
   int algorithm_bits = 0;
   const int bits = cipher != nullptr ? SSL_CIPHER_get_bits(cipher, &algorithm_bits) : 0;
-  return std::string(SSL_get_version(ssl_)) + " with cipher " + (cipher != nullptr ? SSL_CIPHER_get_name(cipher) : "none") +
-         " (" + std::to_string(bits) + "/" + std::to_string(algorithm_bits) + " bits)";
+  return std::string(SSL_get_version(ssl_)) + " with cipher " +
+         (cipher != nullptr ? SSL_CIPHER_get_name(cipher) : "none") + " (" + std::to_string(bits) + "/" +
+         std::to_string(algorithm_bits) + " bits)";
 }
 
 }  // namespace postern

@@ -27,8 +27,8 @@ struct PeerCheck {
   std::string name;    // DNS name or IP literal that the certificate must carry; also sent as SNI when a name
 };
 
-// What an authentication inside can be bound to, raw; empty: there is none of that type. Before TLS 1.3 only with an extended
-// master secret (RFC 7627): without it others can have the same.
+// What an authentication inside can be bound to, raw; empty: there is none of that type. Before TLS 1.3 only with an
+// extended master secret (RFC 7627): without it others can have the same.
 struct ChannelBindings {
   std::string tls_unique;    // RFC 5929, up to TLS 1.2
   std::string tls_exporter;  // RFC 9266
@@ -36,10 +36,10 @@ struct ChannelBindings {
 
 // What a client showed when it was asked for a certificate.
 struct ClientCertificate {
-  bool valid = false;   // of an authority that ServerTlsOptions names; only then are the next three set
-  std::string name;     // empty: there is no such part, or it has NUL in it
+  bool valid = false;  // of an authority that ServerTlsOptions names; only then are the next three set
+  std::string name;    // empty: there is no such part, or it has NUL in it
   std::string fingerprint, key_fingerprint;  // SHA-256 of the certificate and of its SubjectPublicKeyInfo, hex
-  std::string why;      // shown, and not valid; for the log
+  std::string why;                           // shown, and not valid; for the log
 };
 
 // Owns its descriptor. Non-blocking; nothing is buffered in front of the kernel except inside TLS.
@@ -68,7 +68,10 @@ class Stream {
   // Says goodbye on TLS and closes.
   void close();
   // Closes without a goodbye: after fork, or when the other side is gone.
-  void abandon() { drop_tls(); fd_.reset(); }
+  void abandon() {
+    drop_tls();
+    fd_.reset();
+  }
 
   // Of the last Failed: "Received invalid SSL certificate: self-signed certificate: /CN=x", "wrong version number".
   std::string tls_error() const { return error_ != nullptr ? *error_ : std::string(); }

@@ -20,8 +20,8 @@ namespace postern {
 // What the master hands to every worker: the start of the chain of keys.
 struct TicketSeed {
   static constexpr size_t kSize = 32;
-  SecretString secret;   // kSize random bytes
-  uint64_t began = 0;    // milliseconds of the monotonic clock, which all processes of the machine share
+  SecretString secret;  // kSize random bytes
+  uint64_t began = 0;   // milliseconds of the monotonic clock, which all processes of the machine share
 };
 
 class TicketKeys {
@@ -41,7 +41,8 @@ class TicketKeys {
     SecretString cipher, mac;
   };
 
-  static int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, int sealing);
+  static int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac,
+                       int sealing);
   int seal(unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac);
   int open(const unsigned char* name, const unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac);
   void advance();

@@ -13,7 +13,9 @@ using std::chrono::seconds;
 
 class AttemptsTest : public testing::Test {
  protected:
-  Turn begins(uint64_t ticket, const char* ip = "192.0.2.1") { return attempts_.begins(ticket, *IpAddress::parse(ip), now_); }
+  Turn begins(uint64_t ticket, const char* ip = "192.0.2.1") {
+    return attempts_.begins(ticket, *IpAddress::parse(ip), now_);
+  }
   Turn wrong(uint64_t ticket, uint64_t mark = 0) { return attempts_.ends(ticket, Verdict::Wrong, mark, now_); }
   Turn right(uint64_t ticket) { return attempts_.ends(ticket, Verdict::Right, 0, now_); }
   // Goes on to the next turn: "4.0: 2 3", the seconds since the last call and who it is.

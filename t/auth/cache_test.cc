@@ -55,7 +55,9 @@ TEST_F(Cache, ARowComesBackAsItWas) {  // AUTH-37
 // AUTH-35: parts of a key never run into one another.
 TEST_F(Cache, KeysDoNotCollide) {
   const std::vector<std::vector<std::string>> parts = {
-      {"a", "b"}, {"ab"}, {"a", "", "b"}, {"a\tb"}, {"a\0b"s}, {"", "ab"}, {"ab", ""}, {"a"}, {"a\0"s}, {}, {""}, {"", ""}, {"\1\0\0\0b"s}};
+      {"a", "b"}, {"ab"}, {"a", "", "b"}, {"a\tb"}, {"a\0b"s},      {"", "ab"}, {"ab", ""}, {"a"},
+      {"a\0"s},   {},     {""},           {"", ""}, {"\1\0\0\0b"s},
+  };
   std::vector<AuthCache::Key> keys;
   for (const auto& list : parts) {
     CacheKey material;
@@ -114,7 +116,8 @@ TEST_F(Cache, RoomIsMadeByGivingUpTheOldest) {
 
 TEST_F(Cache, GuessedNamesPushOutNobody) {
   for (int i = 0; i < 20; ++i) cache_.put(key(std::to_string(i)), std::to_string(i), found("x"), now_);
-  for (int i = 0; i < 1000; ++i) cache_.put(key("guess" + std::to_string(i)), "guess" + std::to_string(i), DbRow::not_found(), now_);
+  for (int i = 0; i < 1000; ++i)
+    cache_.put(key("guess" + std::to_string(i)), "guess" + std::to_string(i), DbRow::not_found(), now_);
   EXPECT_TRUE(has("0"));
   EXPECT_TRUE(has("guess999"));
   EXPECT_FALSE(has("guess0"));
@@ -127,7 +130,9 @@ TEST_F(Cache, GuessedNamesPushOutNobody) {
 
 TEST_F(Cache, FlushByWildcards) {  // AUTH-39
   for (const std::string user : {"ann@a", "bob@a", "bob@b"}) cache_.put(key(user), user, found("x"), now_);
-  cache_.put(key("U" "bob@b"), "bob@b", DbRow::not_found(), now_);
+  cache_.put(key("U"
+                 "bob@b"),
+             "bob@b", DbRow::not_found(), now_);
   EXPECT_EQ(cache_.flush(std::vector<std::string>{"nobody", "*@c"}), 0u);
   EXPECT_EQ(cache_.flush(std::vector<std::string>{"*@b", "ann*"}), 3u);
   EXPECT_TRUE(has("bob@a"));
@@ -158,7 +163,8 @@ TEST_F(Cache, NoDigestsWhereWorkersVerify) {
   const SecretString right("right");
   cache.matched(joe, cache.put(joe, "joe", found("$6$hash"), now_), &right);
   EXPECT_FALSE(cache.find(joe)->has_digest());
-  cache.matched(ann, cache.put(ann, "ann", found(std::nullopt), now_), &right);  // her database has no hash to compare with
+  cache.matched(ann, cache.put(ann, "ann", found(std::nullopt), now_),
+                &right);  // her database has no hash to compare with
   EXPECT_TRUE(cache.find(ann)->has_digest());
 }
 

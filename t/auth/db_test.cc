@@ -25,7 +25,9 @@ DatabaseSettings settings(const char* driver, std::string args) {
 std::string show(const DbRow& row) {
   if (row.result == LookupResult::NotFound) return "not found";
   if (row.result == LookupResult::Broken) return "broken: " + row.why;
-  std::string out = "found " + (row.password ? (row.password_literal ? "literal " : "") + std::string(row.password->reveal()) : "NULL");
+  std::string out =
+      "found " +
+      (row.password ? (row.password_literal ? "literal " : "") + std::string(row.password->reveal()) : "NULL");
   for (const auto& [name, value] : row.fields) out += " " + name + "=" + value;
   return out;
 }
@@ -44,8 +46,10 @@ TEST(Drivers, Table) {
 // --- static --------------------------------------------------------------------
 
 TEST(Static, Arguments) {  // AUTH-15
-  EXPECT_EQ(ask(settings("static", "proxy=y host=10.0.0.5 nopassword=y")), "found NULL proxy=y host=10.0.0.5 nopassword=y");
-  EXPECT_EQ(ask(settings("static", "password={SHA}x nologin reason=no_%d")), "found {SHA}x nologin=yes reason=no_example.org");
+  EXPECT_EQ(ask(settings("static", "proxy=y host=10.0.0.5 nopassword=y")),
+            "found NULL proxy=y host=10.0.0.5 nopassword=y");
+  EXPECT_EQ(ask(settings("static", "password={SHA}x nologin reason=no_%d")),
+            "found {SHA}x nologin=yes reason=no_example.org");
   EXPECT_EQ(ask(settings("static", "host=%z")), "ERROR args: host: at position 1: unknown variable '%z'");
   EXPECT_EQ(ask(settings("static", "proxy=y userdb_home=/x")), "found NULL proxy=y userdb_home=/x");
 }
@@ -82,14 +86,19 @@ TEST(PasswdFile, Lines) {  // AUTH-16
   };
   for (const LineCase& c : kCases) {
     const auto line = parse_passwd_line(c.line);
-    EXPECT_EQ(line ? std::string(line->user) + "|" + std::string(line->password.value_or("NULL")) + "|" + std::string(line->extra) : "-", c.expected)
+    EXPECT_EQ(line ? std::string(line->user) + "|" + std::string(line->password.value_or("NULL")) + "|" +
+                         std::string(line->extra)
+                   : "-",
+              c.expected)
         << c.line;
   }
 }
 
 TEST(PasswdFile, Lookup) {
   TempDir dir;
-  dir.write("users", "# comment\njoe@example.org:secret::::::proxy=y pass=x-%n userdb_home=/h nologin\njoe@example.org:second\nann:{SHA}y");
+  dir.write("users",
+            "# comment\njoe@example.org:secret::::::proxy=y pass=x-%n userdb_home=/h "
+            "nologin\njoe@example.org:second\nann:{SHA}y");
   const auto s = settings("passwd-file", "scheme=PLAIN " + dir.path("users"));
   EXPECT_EQ(ask(s), "found secret proxy=y pass=x-joe userdb_home=/h nologin=yes");
   EXPECT_EQ(ask(s, "ann"), "found {SHA}y");
@@ -116,15 +125,21 @@ TEST(PasswdFile, PathWithVariables) {
   EXPECT_EQ(ask(s, "joe"), "not found");
   // AUTH-19: what filters made of a value is what must not lead elsewhere.
   const std::string all = "username_format=joe@example.org ";
-  EXPECT_EQ(ask(settings("passwd-file", all + dir.path("%{domain | regexp('^x', '')}/passwd")), "joe@xexample.org"), "found secret");
-  EXPECT_EQ(ask(settings("passwd-file", all + dir.path("example.org/%{domain | regexp('^x', '../')}/passwd")), "joe@xexample.org"), "not found");
-  EXPECT_EQ(ask(settings("passwd-file", all + dir.path("%{domain | regexp('x', '/')}asswd")), "joe@example.orgxp"), "not found");
+  EXPECT_EQ(ask(settings("passwd-file", all + dir.path("%{domain | regexp('^x', '')}/passwd")), "joe@xexample.org"),
+            "found secret");
+  EXPECT_EQ(ask(settings("passwd-file", all + dir.path("example.org/%{domain | regexp('^x', '../')}/passwd")),
+                "joe@xexample.org"),
+            "not found");
+  EXPECT_EQ(ask(settings("passwd-file", all + dir.path("%{domain | regexp('x', '/')}asswd")), "joe@example.orgxp"),
+            "not found");
 }
 
 TEST(PasswdFile, UnreadableIsInternal) {
   TempDir dir;
-  EXPECT_EQ(ask(settings("passwd-file", dir.path("none"))), "broken: open(" + dir.path("none") + ") failed: No such file or directory");
-  EXPECT_EQ(ask(settings("passwd-file", dir.path(""))), "broken: read(" + dir.path("") + ") failed: not a regular file");
+  EXPECT_EQ(ask(settings("passwd-file", dir.path("none"))),
+            "broken: open(" + dir.path("none") + ") failed: No such file or directory");
+  EXPECT_EQ(ask(settings("passwd-file", dir.path(""))),
+            "broken: read(" + dir.path("") + ") failed: not a regular file");
 }
 
 TEST(PasswdFile, Arguments) {
@@ -136,7 +151,8 @@ TEST(PasswdFile, Arguments) {
 TEST(PasswdFile, FieldWithUnknownVariableIsBroken) {
   TempDir dir;
   dir.write("users", "joe@example.org:x::::::pass=%z\n");
-  EXPECT_EQ(ask(settings("passwd-file", dir.path("users"))), "broken: field pass: at position 1: unknown variable '%z'");
+  EXPECT_EQ(ask(settings("passwd-file", dir.path("users"))),
+            "broken: field pass: at position 1: unknown variable '%z'");
 }
 
 class PasswdFileReload : public testing::Test {
@@ -158,7 +174,8 @@ TEST_F(PasswdFileReload, ReadAgainWhenChanged) {
   std::filesystem::rename(dir_.path("new"), dir_.path("users"));
   EXPECT_EQ(ask("joe"), "found six!");
   dir_.write("users", "joe:four\n");  // same size and inode, another time
-  std::filesystem::last_write_time(dir_.path("users"), std::filesystem::file_time_type::clock::now() + std::chrono::seconds(5));
+  std::filesystem::last_write_time(dir_.path("users"),
+                                   std::filesystem::file_time_type::clock::now() + std::chrono::seconds(5));
   EXPECT_EQ(ask("joe"), "found four");
 }
 
@@ -180,7 +197,9 @@ TEST_F(PasswdFileReload, ManyUsers) {
 
 // --- userdbs: the same drivers, other fields ---------------------------------------
 
-std::string ask_userdb(const DatabaseSettings& s, const std::string& user = "joe@example.org") { return ask(s, user, DbKind::Userdb); }
+std::string ask_userdb(const DatabaseSettings& s, const std::string& user = "joe@example.org") {
+  return ask(s, user, DbKind::Userdb);
+}
 
 TEST(Userdb, Table) {
   EXPECT_EQ(find_driver("prefetch"), nullptr) << "not a passdb";
@@ -197,7 +216,9 @@ TEST(Userdb, Static) {
 
 TEST(Userdb, PasswdFile) {  // AUTH-16
   TempDir dir;
-  dir.write("users", "joe@example.org:secret:1000:100:Joe:/home/joe:/bin/sh:proxy=y userdb_mail=maildir:~/%n userdb_quota\nann:::::\n");
+  dir.write("users",
+            "joe@example.org:secret:1000:100:Joe:/home/joe:/bin/sh:proxy=y userdb_mail=maildir:~/%n "
+            "userdb_quota\nann:::::\n");
   const auto s = settings("passwd-file", dir.path("users"));
   EXPECT_EQ(ask_userdb(s), "found NULL uid=1000 gid=100 home=/home/joe mail=maildir:~/joe quota=yes");
   EXPECT_EQ(ask_userdb(s, "ann"), "found NULL");
@@ -210,11 +231,14 @@ std::string ask_system(const std::string& args, const std::string& user) {
 }
 
 TEST(Userdb, Passwd) {
-  EXPECT_TRUE(ask_system("", "root").starts_with("found NULL system_groups_user=root uid=0 gid=0 home=/")) << ask_system("", "root");
-  EXPECT_TRUE(ask_system("username_format=%n", "root@example.org").starts_with("found NULL system_groups_user=root uid=0"));
+  EXPECT_TRUE(ask_system("", "root").starts_with("found NULL system_groups_user=root uid=0 gid=0 home=/"))
+      << ask_system("", "root");
+  EXPECT_TRUE(
+      ask_system("username_format=%n", "root@example.org").starts_with("found NULL system_groups_user=root uid=0"));
   EXPECT_EQ(ask_system("", "no-such-user-here"), "not found");
   EXPECT_EQ(ask_system("blocking=no", "root"), "ERROR args = blocking=no: accepted: username_format=FORMAT");
-  EXPECT_EQ(describe_passwd(settings("passwd", ""), DbKind::Userdb)->uses, (std::vector<VariableUse>{{Variable::User, ""}}));
+  EXPECT_EQ(describe_passwd(settings("passwd", ""), DbKind::Userdb)->uses,
+            (std::vector<VariableUse>{{Variable::User, ""}}));
 }
 
 TEST(RowBuilder, TwoPasswords) {  // AUTH-8

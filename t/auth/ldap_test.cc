@@ -49,7 +49,8 @@ TEST(LdapText, Templates) {
   EXPECT_EQ(expand("(uid=%Z)"), "ERROR at position 6: unknown variable '%Z'");
 }
 
-// A filter's effect on a value comes before the escape, so that nothing can cut one in two or take it away (CVE-2026-27851).
+// A filter's effect on a value comes before the escape, so that nothing can cut one in two or take it away
+// (CVE-2026-27851).
 TEST(LdapText, FiltersCannotUndoTheEscape) {
   const FakeVariables hostile("*)(a=\\");
   EXPECT_EQ(expand("(uid=%3u)", hostile), "(uid=\\2a\\29\\28)");
@@ -67,12 +68,15 @@ std::string shape(std::string_view text) {
 }
 
 TEST(LdapText, NoValueChangesTheShape) {
-  constexpr std::string_view kTexts[] = {"(uid=%u)", "(|(uid=%n)(mail=%u)(&(o=%d)(!(l=%r))))", "uid=%n,ou=%d,dc=x", "(mail=%n*)", "%u"};
+  constexpr std::string_view kTexts[] = {"(uid=%u)", "(|(uid=%n)(mail=%u)(&(o=%d)(!(l=%r))))", "uid=%n,ou=%d,dc=x",
+                                         "(mail=%n*)", "%u"};
   std::string long_one;
   for (int i = 0; i < 200; ++i) long_one += "*)(|(&(!(=,+";
   for (std::string_view text : kTexts)
-    for (const std::string& value : {all_octets(), std::string("*)(uid=*"), std::string(")"), std::string("x,ou=y"), std::string("@"), long_one})
-      EXPECT_EQ(shape(expand(text, FakeVariables(value))), shape(expand(text, FakeVariables("x@y")))) << text << " " << printable(value);
+    for (const std::string& value :
+         {all_octets(), std::string("*)(uid=*"), std::string(")"), std::string("x,ou=y"), std::string("@"), long_one})
+      EXPECT_EQ(shape(expand(text, FakeVariables(value))), shape(expand(text, FakeVariables("x@y"))))
+          << text << " " << printable(value);
 }
 
 // --- attributes ------------------------------------------------------------------
@@ -80,7 +84,8 @@ TEST(LdapText, NoValueChangesTheShape) {
 LdapEntry entry() {
   LdapEntry out;
   out.dn = "uid=joe,dc=x";
-  out.values = {{"uid", {"joe"}}, {"userpassword", {"{PLAIN}a", "{PLAIN}b"}}, {"mail", {"Joe@x", "j@x"}}, {"l", {"h1"}}};
+  out.values = {
+      {"uid", {"joe"}}, {"userpassword", {"{PLAIN}a", "{PLAIN}b"}}, {"mail", {"Joe@x", "j@x"}}, {"l", {"h1"}}};
   return out;
 }
 
@@ -108,7 +113,8 @@ struct Case {
 TEST(LdapAttributes, Lists) {  // AUTH-20, the manual of 2.3
   constexpr Case kCases[] = {
       {"uid=user, l=host", "uid l | user=joe host=h1"},
-      {"uid=user, userPassword=password, =proxy=y, =host=10.0.0.1", "uid userPassword | password={PLAIN}a user=joe proxy=y host=10.0.0.1"},
+      {"uid=user, userPassword=password, =proxy=y, =host=10.0.0.1",
+       "uid userPassword | password={PLAIN}a user=joe proxy=y host=10.0.0.1"},
       {"UID=user,L=host", "UID L | user=joe host=h1"},
       {"l=host=mail-%$.example.org", "l | host=mail-h1.example.org"},
       {"l=host=%U$", "l | host=H1"},
@@ -178,9 +184,21 @@ TEST(LdapPlan, Defaults) {
 }
 
 TEST(LdapPlan, Values) {
-  const auto plan = LdapPlan::from(block({{"uris", ""}, {"hosts", "h1 h2:3389"}, {"dn", "cn=x"}, {"dnpass", "y"}, {"tls", "yes"}, {"tls_ca_cert_file", "</a/ca.pem"},
-                                          {"tls_require_cert", "never"}, {"scope", "onelevel"}, {"deref", "always"}, {"timeout", "2 secs"},
-                                          {"auth_bind", "yes"}, {"auth_bind_userdn", "uid=%n,dc=x"}, {"ldap_version", "3"}, {"sasl_bind", "no"}, {"debug_level", "7"}}),
+  const auto plan = LdapPlan::from(block({{"uris", ""},
+                                          {"hosts", "h1 h2:3389"},
+                                          {"dn", "cn=x"},
+                                          {"dnpass", "y"},
+                                          {"tls", "yes"},
+                                          {"tls_ca_cert_file", "</a/ca.pem"},
+                                          {"tls_require_cert", "never"},
+                                          {"scope", "onelevel"},
+                                          {"deref", "always"},
+                                          {"timeout", "2 secs"},
+                                          {"auth_bind", "yes"},
+                                          {"auth_bind_userdn", "uid=%n,dc=x"},
+                                          {"ldap_version", "3"},
+                                          {"sasl_bind", "no"},
+                                          {"debug_level", "7"}}),
                                    DbKind::Passdb);
   ASSERT_TRUE(plan) << plan.error();
   EXPECT_EQ(plan->access.uris, (std::vector<std::string>{"ldap://h1", "ldap://h2:3389"}));
@@ -223,10 +241,19 @@ TEST(LdapPlan, Errors) {
 }
 
 TEST(LdapPlan, Traits) {
-  const auto bind = describe_ldap(block({{"base", "dc=%d"}, {"pass_filter", "(&(uid=%n)(s=%s))"}, {"auth_bind", "yes"}, {"auth_bind_userdn", "%u"}, {"pass_attrs", "=x=%r"}}), DbKind::Passdb);
+  const auto bind = describe_ldap(block({{"base", "dc=%d"},
+                                         {"pass_filter", "(&(uid=%n)(s=%s))"},
+                                         {"auth_bind", "yes"},
+                                         {"auth_bind_userdn", "%u"},
+                                         {"pass_attrs", "=x=%r"}}),
+                                  DbKind::Passdb);
   ASSERT_TRUE(bind) << bind.error();
   EXPECT_TRUE(bind->verifies);
-  EXPECT_EQ(bind->uses, (std::vector<VariableUse>{{Variable::Domain, ""}, {Variable::Username, ""}, {Variable::Service, ""}, {Variable::RemoteIp, ""}, {Variable::User, ""}}));
+  EXPECT_EQ(bind->uses, (std::vector<VariableUse>{{Variable::Domain, ""},
+                                                  {Variable::Username, ""},
+                                                  {Variable::Service, ""},
+                                                  {Variable::RemoteIp, ""},
+                                                  {Variable::User, ""}}));
   const auto search = describe_ldap(block({}), DbKind::Passdb);
   ASSERT_TRUE(search);
   EXPECT_FALSE(search->verifies);
@@ -280,8 +307,7 @@ TEST_F(Servers, AloneTheyRestLess) {
   for (int i = 0; i < 4; ++i) {  // both rest for 60 s then
     for (const char* uri : {"a", "b"}) {
       servers_.begin_lookup();
-      while (next() != uri) {
-      }
+      while (next() != uri) {}
       fail();
     }
     pass(60);

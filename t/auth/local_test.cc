@@ -56,7 +56,10 @@ class Local : public testing::Test {
   static std::string show(const AuthStep& step) {
     if (std::holds_alternative<AskLookup>(step)) return "lookup";
     const auto& f = std::get<Finished>(step);
-    std::string out = (f.reply.result == AuthResult::Ok ? "Ok " : f.reply.result == AuthResult::Unavailable ? "Unavailable " : "other ") + f.reply.user;
+    std::string out = (f.reply.result == AuthResult::Ok            ? "Ok "
+                       : f.reply.result == AuthResult::Unavailable ? "Unavailable "
+                                                                   : "other ") +
+                      f.reply.user;
     for (const auto& [name, value] : f.reply.extra) out += " " + name + "=" + value;
     if (f.mail) out += " | " + postern::show(*f.mail);
     return out;
@@ -69,7 +72,9 @@ class Local : public testing::Test {
   CapturedLog log_;
 };
 
-constexpr const char* kOrdered = "Ok joe@example.org | imap joe@example.org uid=5000 gid=5000 home=/srv/joe '/bin/mailer' '-u' 'joe@example.org' '/srv/joe'";
+constexpr const char* kOrdered =
+    "Ok joe@example.org | imap joe@example.org uid=5000 gid=5000 home=/srv/joe '/bin/mailer' '-u' 'joe@example.org' "
+    "'/srv/joe'";
 
 TEST_F(Local, OrdersTheProgram) {
   passdb("");
@@ -104,7 +109,9 @@ TEST_F(Local, MailUidAndMailGid) {  // B22
   conf_.settings.set(Key::mail_uid, "vmail"s);
   conf_.settings.set(Key::mail_gid, "mail"s);
   userdb(block("static", "home=/h mail=maildir:~ quota_rule=1G"));
-  EXPECT_EQ(show(login()), "Ok joe@example.org | imap joe@example.org uid=vmail gid=mail home=/h '/bin/mailer' '-u' 'joe@example.org' '/h' mail=maildir:~ quota_rule=1G");
+  EXPECT_EQ(show(login()),
+            "Ok joe@example.org | imap joe@example.org uid=vmail gid=mail home=/h '/bin/mailer' '-u' 'joe@example.org' "
+            "'/h' mail=maildir:~ quota_rule=1G");
 }
 
 TEST_F(Local, WithoutAUid) {
@@ -161,7 +168,8 @@ TEST_F(Local, LookupsThatBlock) {
   row.result = LookupResult::Found;
   row.row = {{"system_groups_user", "joe"}, {"home", "/home/joe"}};
   EXPECT_EQ(show(request_->take_row(row)),
-            "Ok joe@example.org | imap joe@example.org uid=7 gid=7 home=/home/joe groups=joe '/bin/mailer' '-u' 'joe@example.org' '/home/joe'");
+            "Ok joe@example.org | imap joe@example.org uid=7 gid=7 home=/home/joe groups=joe '/bin/mailer' '-u' "
+            "'joe@example.org' '/home/joe'");
 }
 
 TEST_F(Local, UnknownOrBrokenIsNeverAWrongPassword) {
@@ -204,7 +212,8 @@ TEST(MailStarts, AnswersFindWhoAsked) {
   });
   std::string told;
   starts.start({}, {}, [&](const MailStarted& s, Fd) { told += "a" + std::to_string(s.pid); });
-  starts.start({}, Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)), [&](const MailStarted& s, Fd) { told += "b" + std::to_string(s.pid); });
+  starts.start({}, Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)),
+               [&](const MailStarted& s, Fd) { told += "b" + std::to_string(s.pid); });
   starts.start({}, {}, [&](const MailStarted& s, Fd) { told += "c" + std::to_string(s.pid) + s.why; });
   ASSERT_EQ(sent.size(), 3u);
   EXPECT_EQ(descriptors, 1u) << "a message goes with its order";

@@ -20,7 +20,8 @@ DatabaseSettings block(std::string driver, std::string args) {
 
 DatabaseSettings sql() {
   DatabaseSettings s = block("sql", "");
-  s.driver_settings = {{"sql_driver", "sqlite"}, {"sql_connect", "/x"}, {"sql_password_query", "SELECT password FROM t WHERE u = '%u'"}};
+  s.driver_settings = {
+      {"sql_driver", "sqlite"}, {"sql_connect", "/x"}, {"sql_password_query", "SELECT password FROM t WHERE u = '%u'"}};
   return s;
 }
 
@@ -72,7 +73,8 @@ class Lookup : public testing::Test {
     const auto& f = std::get<Finished>(step);
     EXPECT_EQ(f.reply.id, 7u);
     EXPECT_EQ(f.when.kind, ReplyTime::Kind::Now) << "nobody guesses";
-    static constexpr std::pair<AuthResult, const char*> kNames[] = {{AuthResult::Ok, "Ok"}, {AuthResult::Failed, "Failed"}, {AuthResult::Unavailable, "Unavailable"}};
+    static constexpr std::pair<AuthResult, const char*> kNames[] = {
+        {AuthResult::Ok, "Ok"}, {AuthResult::Failed, "Failed"}, {AuthResult::Unavailable, "Unavailable"}};
     std::string out = "other";
     for (const auto& [result, name] : kNames)
       if (f.reply.result == result) out = name;
@@ -243,7 +245,9 @@ TEST_F(Lookup, OrdersTheDelivery) {
   passdb("nopassword=y");
   userdb(block("static", "uid=5000 gid=5000 home=/srv/%n"));
   const AuthStep step = ask(to_deliver());
-  EXPECT_EQ(show(step), "Ok joe@example.org here | lmtp joe@example.org uid=5000 '/bin/deliver' '-f' 'a b@c' '-d' 'joe@example.org' '-a' 'joe+box@example.org' delivery");
+  EXPECT_EQ(show(step),
+            "Ok joe@example.org here | lmtp joe@example.org uid=5000 '/bin/deliver' '-f' 'a b@c' '-d' "
+            "'joe@example.org' '-a' 'joe+box@example.org' delivery");
   const StartMail& mail = *std::get<Finished>(step).mail;
   EXPECT_EQ(mail.home, "/srv/joe");
   EXPECT_EQ(mail.session, "SID");

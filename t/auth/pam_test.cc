@@ -25,7 +25,9 @@ TEST(Pam, Services) {  // AUTH-21
   EXPECT_EQ(service("*"), "imap");
   EXPECT_EQ(service("session=yes %s-%d"), "imap-x");
   EXPECT_EQ(service("session=yes"), "dovecot");
-  EXPECT_EQ(service("a b"), "ERROR args: a: accepted: session=yes, setcred=yes, failure_show_msg=yes, max_requests=NUMBER, cache_key=KEY, and the service's name at the end");
+  EXPECT_EQ(service("a b"),
+            "ERROR args: a: accepted: session=yes, setcred=yes, failure_show_msg=yes, max_requests=NUMBER, "
+            "cache_key=KEY, and the service's name at the end");
   EXPECT_EQ(service("%Z"), "ERROR args: %Z: at position 1: unknown variable '%Z'");
 }
 
@@ -50,7 +52,8 @@ TEST(Pam, Traits) {
   const auto traits = describe_pam(s, DbKind::Passdb);
   ASSERT_TRUE(traits);
   EXPECT_TRUE(traits->verifies);
-  EXPECT_EQ(traits->uses, (std::vector<VariableUse>{{Variable::Service, ""}, {Variable::User, ""}, {Variable::RemoteIp, ""}}));
+  EXPECT_EQ(traits->uses,
+            (std::vector<VariableUse>{{Variable::Service, ""}, {Variable::User, ""}, {Variable::RemoteIp, ""}}));
 }
 
 TEST(PasswdPassdb, NobodysPassword) {
@@ -60,7 +63,8 @@ TEST(PasswdPassdb, NobodysPassword) {
   EXPECT_EQ(traits->default_scheme, "CRYPT");
   auto db = open_passwd(s, DbKind::Passdb);
   ASSERT_TRUE(db);
-  for (const char* user : {"", "no such user", "daemon"})  // the last is locked; without root its password may not be read
+  for (const char* user :
+       {"", "no such user", "daemon"})  // the last is locked; without root its password may not be read
     EXPECT_NE((*db)->lookup(FakeVariables(user), nullptr).result, LookupResult::Found) << user;
 }
 

@@ -11,7 +11,9 @@ using std::chrono::seconds;
 class PenaltyTest : public testing::Test {
  protected:
   static IpAddress ip(const std::string& text) { return *IpAddress::parse(text); }
-  int delay(const std::string& address) const { return static_cast<int>(penalty_.delay(ip(address), now_).count() / 1000); }
+  int delay(const std::string& address) const {
+    return static_cast<int>(penalty_.delay(ip(address), now_).count() / 1000);
+  }
   void fail(const std::string& address) { penalty_.failed(ip(address), ++attempt_, now_); }
 
   Penalty penalty_;

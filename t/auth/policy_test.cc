@@ -48,14 +48,16 @@ TEST_F(PolicyTest, HashIsTheFirstBits) {  // AUTH-46
 }
 
 TEST_F(PolicyTest, Bodies) {  // AUTH-47
-  settings_.set(Key::auth_policy_request_attributes, std::string("login=%{requested_username} pwhash=%{hashed_password} a/b=%u a/c=x"));
+  settings_.set(Key::auth_policy_request_attributes,
+                std::string("login=%{requested_username} pwhash=%{hashed_password} a/b=%u a/c=x"));
   PolicyFacts facts{.user = "joe", .hash = "0abc", .tls = true};
   EXPECT_EQ(rules().body(PolicyCommand::Allow, facts, FakeVariables("j\xFF")),
             "{\"a\":{\"b\":\"j\xEF\xBF\xBD\",\"c\":\"x\"},\"login\":\"joe\",\"pwhash\":\"0abc\",\"tls\":true}");
   facts.fail_type = "policy";
   facts.policy_reject = true;
-  EXPECT_EQ(rules().body(PolicyCommand::Report, facts, FakeVariables("j")),
-            R"({"a":{"b":"j","c":"x"},"fail_type":"policy","login":"joe","policy_reject":true,"pwhash":"0abc","success":false,"tls":true})");
+  EXPECT_EQ(
+      rules().body(PolicyCommand::Report, facts, FakeVariables("j")),
+      R"({"a":{"b":"j","c":"x"},"fail_type":"policy","login":"joe","policy_reject":true,"pwhash":"0abc","success":false,"tls":true})");
 }
 
 TEST_F(PolicyTest, Problems) {
@@ -82,7 +84,8 @@ TEST(PolicyAnswers, AllKinds) {  // AUTH-48
   EXPECT_EQ(show(200, R"({"status":5,"msg":3})"), "5 ");
   EXPECT_EQ(show(0, "connection refused"), "failed: connection refused");
   EXPECT_EQ(show(500, "{}"), "failed: HTTP status 500");
-  for (const char* bad : {"", "[]", "{", R"({"status":"0"})", R"({"msg":"x"})", "\xFF"}) EXPECT_TRUE(parse_policy_answer(200, bad).failed) << bad;
+  for (const char* bad : {"", "[]", "{", R"({"status":"0"})", R"({"msg":"x"})", "\xFF"})
+    EXPECT_TRUE(parse_policy_answer(200, bad).failed) << bad;
 }
 
 }  // namespace

@@ -50,8 +50,10 @@ TEST(RedisUri, Forms) {
 }
 
 TEST(RedisUri, WhatIsWrongIsSaidWithoutThePassword) {
-  for (const char* given : {"", "a", "rediss://:secret@a", "redis://", "redis://:secret@", "redis://:secret@a:0", "redis://:secret@a:x", "redis://:sec%ret@a",
-                            "redis://secret@a", "redis://:@a", "redis://:secret@a/x", "redis://[::1", "unix://run/x", "unix:///x?secret=1", "unix:///x?db=-1"}) {
+  for (const char* given :
+       {"", "a", "rediss://:secret@a", "redis://", "redis://:secret@", "redis://:secret@a:0", "redis://:secret@a:x",
+        "redis://:sec%ret@a", "redis://secret@a", "redis://:@a", "redis://:secret@a/x", "redis://[::1", "unix://run/x",
+        "unix:///x?secret=1", "unix:///x?db=-1"}) {
     const std::string said = uris(given);
     EXPECT_TRUE(said.starts_with("ERROR ")) << given;
     EXPECT_EQ(said.find("secret"), std::string::npos) << said;
@@ -84,12 +86,15 @@ TEST(RedisPlan, Defaults) {
 }
 
 TEST(RedisRow, Hash) {
-  EXPECT_EQ(shown(redis_hash_row(hash({"password", "{PLAIN}x", "host", "a", "proxy", ""}), DbKind::Passdb)), "{PLAIN}x | host=a proxy=");
+  EXPECT_EQ(shown(redis_hash_row(hash({"password", "{PLAIN}x", "host", "a", "proxy", ""}), DbKind::Passdb)),
+            "{PLAIN}x | host=a proxy=");
   EXPECT_EQ(shown(redis_hash_row(hash({"nopassword", "y"}), DbKind::Passdb)), "- | nopassword=y");
   EXPECT_EQ(shown(redis_hash_row(hash({}), DbKind::Passdb)), "unknown");
-  EXPECT_EQ(shown(redis_hash_row(hash({"a"}), DbKind::Passdb)), "broken: the server's reply is not made of fields and values");
+  EXPECT_EQ(shown(redis_hash_row(hash({"a"}), DbKind::Passdb)),
+            "broken: the server's reply is not made of fields and values");
   EXPECT_EQ(shown(redis_hash_row(text("x"), DbKind::Passdb)), "broken: the server's reply is of another type");
-  EXPECT_EQ(shown(redis_hash_row({.kind = Kind::Error, .text = SecretString("WRONGTYPE secret")}, DbKind::Passdb)), "broken: the server says WRONGTYPE");
+  EXPECT_EQ(shown(redis_hash_row({.kind = Kind::Error, .text = SecretString("WRONGTYPE secret")}, DbKind::Passdb)),
+            "broken: the server says WRONGTYPE");
   EXPECT_TRUE(shown(redis_hash_row(hash({"a\nb", "x"}), DbKind::Passdb)).starts_with("broken: a field's name"));
   EXPECT_TRUE(shown(redis_hash_row(hash({"", "x"}), DbKind::Passdb)).starts_with("broken: a field's name"));
 }
@@ -102,14 +107,19 @@ TEST(RedisRow, OneRecordForBothLists) {
 }
 
 TEST(RedisRow, Json) {
-  EXPECT_EQ(shown(json_row(R"({"password": "{PLAIN}\u00e4", "proxy": true, "port": 143, "nologin": false, "pass": null, "x": 1.5})", DbKind::Passdb)),
-            "{PLAIN}\xc3\xa4 | proxy=yes port=143 x=1.5");
+  EXPECT_EQ(
+      shown(json_row(
+          R"({"password": "{PLAIN}\u00e4", "proxy": true, "port": 143, "nologin": false, "pass": null, "x": 1.5})",
+          DbKind::Passdb)),
+      "{PLAIN}\xc3\xa4 | proxy=yes port=143 x=1.5");
   EXPECT_EQ(shown(json_row(R"({"password": null, "nopassword": true})", DbKind::Passdb)), "- | nopassword=yes");
   EXPECT_EQ(shown(json_row("{}", DbKind::Passdb)), "- |");
   EXPECT_EQ(shown(redis_json_row({}, DbKind::Passdb)), "unknown");
-  EXPECT_EQ(shown(redis_json_row({.kind = Kind::Integer}, DbKind::Passdb)), "broken: the server's reply is of another type");
-  for (const char* bad : {"", "secret", "{\"a\": \"secret\"", "{\"a\": \"secret\"} x", "[\"secret\"]", "\"secret\"", "{\"a\": [\"secret\"]}", "{\"a\": \"\xff\"}",
-                          "{\"\": \"secret\"}", "{\"a\\n\": \"secret\"}"}) {
+  EXPECT_EQ(shown(redis_json_row({.kind = Kind::Integer}, DbKind::Passdb)),
+            "broken: the server's reply is of another type");
+  for (const char* bad :
+       {"", "secret", "{\"a\": \"secret\"", "{\"a\": \"secret\"} x", "[\"secret\"]", "\"secret\"",
+        "{\"a\": [\"secret\"]}", "{\"a\": \"\xff\"}", "{\"\": \"secret\"}", "{\"a\\n\": \"secret\"}"}) {
     const std::string said = shown(json_row(bad, DbKind::Passdb));
     EXPECT_TRUE(said.starts_with("broken: ")) << bad;
     EXPECT_EQ(said.find("secret"), std::string::npos) << said;
@@ -148,8 +158,11 @@ std::string read_all(std::string_view bytes, size_t step, size_t max = 1000) {
 }
 
 TEST(RedisProtocol, RepliesInAnyPieces) {
-  constexpr std::string_view kBytes = "+OK\r\n-ERR no\r\n:-5\r\n$-1\r\n$3\r\na\nb\r\n*2\r\n*2\r\n$1\r\nx\r\n:1\r\n*0\r\n*3\r\n$-1\r\n+a\r\n*1\r\n:2\r\n";
-  for (size_t step = 1; step <= kBytes.size(); ++step) EXPECT_EQ(read_all(kBytes, step), "OK;!ERR no;-5;nil;a\nb;((x,1,),(),);(nil,a,(2,),);") << step;
+  constexpr std::string_view kBytes =
+      "+OK\r\n-ERR "
+      "no\r\n:-5\r\n$-1\r\n$3\r\na\nb\r\n*2\r\n*2\r\n$1\r\nx\r\n:1\r\n*0\r\n*3\r\n$-1\r\n+a\r\n*1\r\n:2\r\n";
+  for (size_t step = 1; step <= kBytes.size(); ++step)
+    EXPECT_EQ(read_all(kBytes, step), "OK;!ERR no;-5;nil;a\nb;((x,1,),(),);(nil,a,(2,),);") << step;
 }
 
 TEST(RedisProtocol, Limits) {
@@ -160,7 +173,9 @@ TEST(RedisProtocol, Limits) {
   for (int i = 0; i < 500; ++i) many += "+OK\r\n";
   EXPECT_EQ(read_all(many, 100).size(), 1500u) << "each is short";
   EXPECT_EQ(read_all("*2147483647\r\n", 100), "") << "costs nothing yet";
-  EXPECT_EQ(read_all("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n", 100), "this is not Redis' protocol") << "too deep";
+  EXPECT_EQ(read_all("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n", 100),
+            "this is not Redis' protocol")
+      << "too deep";
 }
 #endif
 

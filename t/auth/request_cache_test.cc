@@ -15,7 +15,8 @@ DatabaseSettings sql(const std::string& query) {
   s.driver = "sql";
   s.name = "passdb 1";
   s.where = "test:1";
-  s.driver_settings = {{"sql_driver", "sqlite"}, {"sql_connect", "/x"}, {"sql_password_query", query}, {"sql_user_query", query}};
+  s.driver_settings = {
+      {"sql_driver", "sqlite"}, {"sql_connect", "/x"}, {"sql_password_query", query}, {"sql_user_query", query}};
   return s;
 }
 
@@ -61,9 +62,10 @@ class CachedRequest : public testing::Test {
     start.subject.remote = {*IpAddress::parse(ip_), 4000};
     return std::make_unique<AuthRequest>(*settings_, world_, std::move(start));
   }
-  // The login up to its end; what happened on the way, in one line. `answer` is what the database says when asked, `right` what
-  // a worker says of a slow hash.
-  std::string login(const std::string& user, const std::string& password, DbRow answer = DbRow::broken("not asked"), bool right = false) {
+  // The login up to its end; what happened on the way, in one line. `answer` is what the database says when asked,
+  // `right` what a worker says of a slow hash.
+  std::string login(const std::string& user, const std::string& password, DbRow answer = DbRow::broken("not asked"),
+                    bool right = false) {
     AuthStart start;
     start.mechanism = "PLAIN";
     start.initial.emplace("\0"s + user + "\0"s + password);
@@ -89,7 +91,10 @@ class CachedRequest : public testing::Test {
   static std::string end(const AuthStep& step) {
     const auto* f = std::get_if<Finished>(&step);
     if (f == nullptr) return "other";
-    const char* const result = f->reply.result == AuthResult::Ok ? "Ok " : f->reply.result == AuthResult::Failed ? "Failed " : f->reply.result == AuthResult::Unavailable ? "Unavailable " : "other ";
+    const char* const result = f->reply.result == AuthResult::Ok            ? "Ok "
+                               : f->reply.result == AuthResult::Failed      ? "Failed "
+                               : f->reply.result == AuthResult::Unavailable ? "Unavailable "
+                                                                            : "other ";
     std::string out = result + f->reply.user;
     for (const auto& [name, value] : f->reply.extra) out += " " + name + "=" + value;
     return out;
@@ -160,7 +165,8 @@ TEST_F(CachedRequest, SlowHashesByWorkersOnly) {  // auth_cache_verify_password_
 // Fields of the answer that was doubted don't stay.
 TEST_F(CachedRequest, FieldsOfADoubtedAnswerGo) {
   conf_.settings.set(Key::auth_cache_verify_password_with_worker, true);
-  EXPECT_EQ(login("joe", "a", found(kSlow, {{"login_user", "other"}, {"old", "1"}}), true), "asked verified Ok other old=1");
+  EXPECT_EQ(login("joe", "a", found(kSlow, {{"login_user", "other"}, {"old", "1"}}), true),
+            "asked verified Ok other old=1");
   EXPECT_EQ(login("joe", "a", DbRow(), true), "verified Ok other old=1");
   EXPECT_EQ(login("joe", "b", found("{PLAIN}b", {{"new", "1"}})), "verified asked Ok joe new=1");
 }
@@ -203,7 +209,10 @@ TEST_F(CachedRequest, ExpiredAnswersWhileTheDatabaseIsDown) {
   now_ += seconds(100'000);
   const DbRow down = DbRow::broken("down");
   EXPECT_EQ(login("joe", "secret", down), "asked Ok joe host=a");
-  EXPECT_NE(log_.lines.find("Error: sql(joe,192.0.2.1): down\nInfo: sql(joe,192.0.2.1): Falling back to expired data from cache\n"), std::string::npos) << log_.lines;
+  EXPECT_NE(log_.lines.find(
+                "Error: sql(joe,192.0.2.1): down\nInfo: sql(joe,192.0.2.1): Falling back to expired data from cache\n"),
+            std::string::npos)
+      << log_.lines;
   // Nobody is told that his password is wrong because of what is too old.
   EXPECT_EQ(login("joe", "wrong", down), "asked Unavailable joe");
   EXPECT_EQ(login("eve", "x", down), "asked Unavailable eve");
@@ -231,7 +240,8 @@ TEST_F(CachedRequest, DoubtWhileTheDatabaseIsDown) {
 
 TEST_F(CachedRequest, NextAndBrokenAreNotKept) {  // AUTH-37
   for (int i = 0; i < 2; ++i) EXPECT_EQ(login("joe", "x", DbRow::broken("down")), "asked Unavailable joe");
-  for (int i = 0; i < 2; ++i) EXPECT_EQ(login("joe", "x", found("{PLAIN}x", {{"noauthenticate", "y"}})), "asked Unavailable joe");
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ(login("joe", "x", found("{PLAIN}x", {{"noauthenticate", "y"}})), "asked Unavailable joe");
   EXPECT_EQ(cache_->status().entries, 0u);
 }
 
@@ -322,14 +332,17 @@ TEST_F(CachedRequest, DatabasesBehindItTeachItNothing) {
 TEST_F(CachedRequest, KeysThatAreNeverFoundAgain) {
   conf_.passdbs[0] = sql("SELECT password FROM users WHERE name = '%u' AND sid = '%{session}'");
   open();
-  EXPECT_EQ(log_.lines, "Warning: passdb 1: %{session} in a look-up: its answers are kept by auth_cache_size, and never found again\n");
+  EXPECT_EQ(
+      log_.lines,
+      "Warning: passdb 1: %{session} in a look-up: its answers are kept by auth_cache_size, and never found again\n");
 }
 
 // --- databases that check passwords themselves ----------------------------------------
 
 TEST_F(CachedRequest, ADatabaseThatVerifies) {  // AUTH-37: a salted digest of the given password
   verifying();
-  const DbRow right = found(std::nullopt, {{"host", "a"}}, PasswordCheck::Right), wrong = found(std::nullopt, {}, PasswordCheck::Wrong);
+  const DbRow right = found(std::nullopt, {{"host", "a"}}, PasswordCheck::Right),
+              wrong = found(std::nullopt, {}, PasswordCheck::Wrong);
   EXPECT_EQ(login("joe", "wrong", wrong), "asked Failed joe");
   EXPECT_EQ(login("joe", "secret", right), "asked Ok joe host=a");
   EXPECT_EQ(login("joe", "secret"), "Ok joe host=a");
@@ -385,7 +398,8 @@ class CachedProof : public CachedRequest {
     start.mechanism = "CRAM-MD5";
     auto request = make(std::move(start));
     request->begin();
-    return finish(*request, request->respond(SecretString(user + " 00000000000000000000000000000000")), std::move(answer), false);
+    return finish(*request, request->respond(SecretString(user + " 00000000000000000000000000000000")),
+                  std::move(answer), false);
   }
 };
 

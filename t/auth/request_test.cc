@@ -24,20 +24,23 @@ DatabaseSettings passdb(std::string driver, std::string args) {
 }
 
 std::string show(AuthResult r) {
-  static constexpr const char* kNames[] = {"Ok", "Failed", "AuthzFailed", "Disabled", "Expired", "Unavailable", "BadMechanism", "BadEncoding"};
+  static constexpr const char* kNames[] = {"Ok",      "Failed",      "AuthzFailed",  "Disabled",
+                                           "Expired", "Unavailable", "BadMechanism", "BadEncoding"};
   return kNames[static_cast<size_t>(r)];
 }
 
 // A finished request in one line: RESULT user[/master] [reason] fields -> addresses pass=... @delay
 std::string show(const AuthStep& step) {
   static constexpr const char* kTimes[] = {"", " @failure", " @internal", " @until "};
-  if (const auto* s = std::get_if<AskResponse>(&step)) return "challenge '" + s->challenge + "'" + kTimes[static_cast<size_t>(s->when.kind)];
+  if (const auto* s = std::get_if<AskResponse>(&step))
+    return "challenge '" + s->challenge + "'" + kTimes[static_cast<size_t>(s->when.kind)];
   if (std::holds_alternative<AskLookup>(step)) return "lookup";
   if (std::holds_alternative<AskAsync>(step)) return "ask";
   if (std::holds_alternative<AskPolicy>(step)) return "policy";
   if (const auto* s = std::get_if<Tarpit>(&step)) return "tarpit " + std::to_string(s->time.count());
   if (std::holds_alternative<AskVerify>(step)) return "verify";
-  if (const auto* s = std::get_if<AskAddresses>(&step)) return "resolve " + s->name + " in " + std::to_string(s->timeout.count());
+  if (const auto* s = std::get_if<AskAddresses>(&step))
+    return "resolve " + s->name + " in " + std::to_string(s->timeout.count());
   const auto& f = std::get<Finished>(step);
   std::string out = show(f.reply.result) + " " + f.reply.user;
   if (!f.reply.master_user.empty()) out += "/" + f.reply.master_user;
@@ -116,16 +119,19 @@ TEST_F(Request, OddTlsFieldsAreWarnedOfWhenItMayBe) {  // DECISIONS 1
   login("Joe", "secret");
   login("Joe", "secret");
   EXPECT_EQ(asked, "joe");
-  EXPECT_EQ(log_.lines, "Warning: proxy(joe,192.0.2.1,<SID>): ssl=no or starttls=no still means TLS; remove the field for none\n");
+  EXPECT_EQ(log_.lines,
+            "Warning: proxy(joe,192.0.2.1,<SID>): ssl=no or starttls=no still means TLS; remove the field for none\n");
 }
 
 TEST_F(Request, PasswdFile) {
   add(users("joe:secret::::::proxy=y host=2001:db8::1 port=1143 pass=p-%w reason=hello\n"));
-  EXPECT_EQ(login("joe", "secret"), "Ok joe (hello) proxy=y host=2001:db8::1 port=1143 reason=hello ->2001:db8::1 pass=p-secret");
+  EXPECT_EQ(login("joe", "secret"),
+            "Ok joe (hello) proxy=y host=2001:db8::1 port=1143 reason=hello ->2001:db8::1 pass=p-secret");
   EXPECT_EQ(login("joe", "Secret"), "Failed joe @failure");
   EXPECT_EQ(login("ann", "secret"), "Failed ann @failure");
   EXPECT_EQ(log_.lines,
-            "Info: passwd-file(joe,192.0.2.1,<SID>): Password mismatch\nInfo: passwd-file(ann,192.0.2.1,<SID>): unknown user\n");
+            "Info: passwd-file(joe,192.0.2.1,<SID>): Password mismatch\nInfo: passwd-file(ann,192.0.2.1,<SID>): "
+            "unknown user\n");
 }
 
 TEST_F(Request, LoginMechanism) {
@@ -152,8 +158,12 @@ TEST_F(Request, NamesAndPasswordsThatAreRefused) {  // AUTH-6, AUTH-11
   add(passdb("static", "nopassword=y"));
   EXPECT_EQ(login("joe'", "x"), "Failed joe' @failure");
   EXPECT_EQ(login("", "x"), "Failed  @failure");
-  for (const std::string bad : {"a\tb", "a\rb", "a\nb", "a\x01" "b"}) EXPECT_EQ(login("joe", bad), "Failed joe @failure");
-  EXPECT_NE(log_.lines.find("plain(joe,192.0.2.1,<SID>): Attempted login with password having illegal chars"), std::string::npos);
+  for (const std::string bad : {"a\tb", "a\rb", "a\nb",
+                                "a\x01"
+                                "b"})
+    EXPECT_EQ(login("joe", bad), "Failed joe @failure");
+  EXPECT_NE(log_.lines.find("plain(joe,192.0.2.1,<SID>): Attempted login with password having illegal chars"),
+            std::string::npos);
 }
 
 TEST_F(Request, VerboseCanBeOff) {
@@ -204,7 +214,8 @@ TEST_F(Request, TokenRefused) {
 std::string hmac_md5_hex(std::string_view key, std::string_view text) {
   unsigned char out[EVP_MAX_MD_SIZE];
   unsigned size = 0;
-  HMAC(EVP_md5(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()), text.size(), out, &size);
+  HMAC(EVP_md5(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
+       text.size(), out, &size);
   return hex_encode({reinterpret_cast<char*>(out), size});
 }
 
@@ -220,7 +231,9 @@ class Proofs : public Request {
 };
 
 TEST_F(Proofs, CramMd5) {  // AUC-24: no password for the backend but a field `pass`
-  add(users("joe:{PLAIN}secret::::::proxy=y host=10.0.0.5\nann:secret::::::proxy=y host=10.0.0.5 pass=backend\nbob:{SHA512-CRYPT}$6$x\nsid:\n"));
+  add(
+      users("joe:{PLAIN}secret::::::proxy=y host=10.0.0.5\nann:secret::::::proxy=y host=10.0.0.5 "
+            "pass=backend\nbob:{SHA512-CRYPT}$6$x\nsid:\n"));
   EXPECT_EQ(cram("joe", "secret"), "Ok joe proxy=y host=10.0.0.5 ->10.0.0.5");
   EXPECT_EQ(cram("ann", "secret"), "Ok ann proxy=y host=10.0.0.5 ->10.0.0.5 pass=backend");
   EXPECT_EQ(log_.lines, "");
@@ -363,7 +376,8 @@ TEST_F(Request, NodelayOfAWrongPasswordWorks) {  // NOTES, do better
 TEST_F(Request, NopasswordWithAPasswordIsIgnored) {
   add(users("joe:secret::::::nopassword\nann:::::::nopassword\n"));
   EXPECT_EQ(login("joe", "other"), "Failed joe @failure");
-  EXPECT_NE(log_.lines.find("Error: passwd-file(joe,192.0.2.1,<SID>): nopassword set but password is non-empty"), std::string::npos);
+  EXPECT_NE(log_.lines.find("Error: passwd-file(joe,192.0.2.1,<SID>): nopassword set but password is non-empty"),
+            std::string::npos);
   EXPECT_EQ(login("ann", "any"), "Ok ann");
 }
 
@@ -441,14 +455,17 @@ class MasterRequest : public Request {
     masters.master = true;
     masters.result_success = "continue";
     add(masters);
-    add(users("joe:joepw::::::proxy=y host=10.0.0.1\nnets:x::::::allow_nets=10.0.0.1\nmine:x::::::proxy=y host=10.0.0.1 master=padm pass=ppw\n"));
+    add(
+        users("joe:joepw::::::proxy=y host=10.0.0.1\nnets:x::::::allow_nets=10.0.0.1\nmine:x::::::proxy=y "
+              "host=10.0.0.1 master=padm pass=ppw\n"));
   }
 };
 
 TEST_F(MasterRequest, BySeparatorAndAuthzid) {  // AUTH-12
   EXPECT_EQ(login("Joe*Boss", "bosspw"), "Ok joe/boss forward_by=boss proxy=y host=10.0.0.1 ->10.0.0.1 pass=bosspw");
   EXPECT_EQ(login("boss", "bosspw", "joe"), "Ok joe/boss forward_by=boss proxy=y host=10.0.0.1 ->10.0.0.1 pass=bosspw");
-  EXPECT_EQ(login("mine*boss", "bosspw"), "Ok mine/boss forward_by=boss proxy=y host=10.0.0.1 master=padm ->10.0.0.1 pass=ppw");
+  EXPECT_EQ(login("mine*boss", "bosspw"),
+            "Ok mine/boss forward_by=boss proxy=y host=10.0.0.1 master=padm ->10.0.0.1 pass=ppw");
 }
 
 TEST_F(MasterRequest, Refusals) {
@@ -458,7 +475,8 @@ TEST_F(MasterRequest, Refusals) {
   EXPECT_EQ(login("*boss", "bosspw"), "Failed boss @failure");
   EXPECT_EQ(login("boss", "bosspw"), "Failed boss @failure") << "a master is no user";
   EXPECT_EQ(login("joe*boss", "bosspw", "ann"), "Failed joe*boss @failure");
-  EXPECT_EQ(login("joe*joe", "joepw"), "Ok joe proxy=y host=10.0.0.1 ->10.0.0.1 pass=joepw") << "to be oneself is no master login";
+  EXPECT_EQ(login("joe*joe", "joepw"), "Ok joe proxy=y host=10.0.0.1 ->10.0.0.1 pass=joepw")
+      << "to be oneself is no master login";
 }
 
 TEST_F(MasterRequest, UserUnknownOrRefusedIsAnAuthorizationFailure) {  // IMAP-82
@@ -482,9 +500,12 @@ TEST_F(Request, MasterPassdbThatReturnsOkNeedsNoUser) {
 // --- destinations ------------------------------------------------------------------------
 
 TEST_F(Request, HostNamesAreResolved) {
-  add(users("joe:x::::::proxy=y host=mail.example proxy_timeout=5\nann:x::::::proxy=y host=mail.example\nbob:x::::::proxy=y host=mail.example hostip=10.0.0.8\n"));
+  add(
+      users("joe:x::::::proxy=y host=mail.example proxy_timeout=5\nann:x::::::proxy=y "
+            "host=mail.example\nbob:x::::::proxy=y host=mail.example hostip=10.0.0.8\n"));
   EXPECT_EQ(login("joe", "x"), "resolve mail.example in 5000");
-  EXPECT_EQ(show(request_->take_addresses(std::vector<IpAddress>{*IpAddress::parse("10.0.0.1"), *IpAddress::parse("10.0.0.2")})),
+  EXPECT_EQ(show(request_->take_addresses(
+                std::vector<IpAddress>{*IpAddress::parse("10.0.0.1"), *IpAddress::parse("10.0.0.2")})),
             "Ok joe proxy=y host=mail.example proxy_timeout=5 ->10.0.0.1 ->10.0.0.2 pass=x");
   EXPECT_EQ(login("ann", "x"), "resolve mail.example in 10000");
   EXPECT_EQ(show(request_->take_addresses(Error("timed out"))), "Unavailable ann @internal");
@@ -493,7 +514,9 @@ TEST_F(Request, HostNamesAreResolved) {
 }
 
 TEST_F(Request, HostsThatCannotBe) {
-  add(users("empty:x::::::proxy=y host=\nboth:x::::::proxy=y host=10.0.0.1 hostip=10.0.0.2\nmissing:x::::::proxy=y\nbad:x::::::proxy=y host=m hostip=zz\n"));
+  add(
+      users("empty:x::::::proxy=y host=\nboth:x::::::proxy=y host=10.0.0.1 "
+            "hostip=10.0.0.2\nmissing:x::::::proxy=y\nbad:x::::::proxy=y host=m hostip=zz\n"));
   EXPECT_EQ(login("empty", "x"), "Ok empty proxy=y host= pass=x") << "the router says what is wrong";
   EXPECT_EQ(login("both", "x"), "Unavailable both @internal");
   EXPECT_EQ(login("missing", "x"), "Ok missing proxy=y pass=x") << "the router says what is missing";
@@ -528,8 +551,10 @@ class SqlRequest : public Request {
  protected:
   SqlRequest() {
     auto s = passdb("sql", "");
-    s.driver_settings = {{"sql_driver", "sqlite"}, {"sql_connect", "/x"},
-                         {"sql_password_query", "SELECT password FROM t WHERE u = '%u' AND f = '%{passdb:forward_a}' AND '%w' = ''"}};
+    s.driver_settings = {
+        {"sql_driver", "sqlite"},
+        {"sql_connect", "/x"},
+        {"sql_password_query", "SELECT password FROM t WHERE u = '%u' AND f = '%{passdb:forward_a}' AND '%w' = ''"}};
     add(s);
   }
   static WorkerRow row(const char* password, FieldList fields = {}) {
@@ -580,7 +605,8 @@ TEST_F(SqlRequest, SlowHashesAreComparedElsewhere) {  // AUTH-28
   EXPECT_EQ(show(request_->take_verdict({0, VerifyResult::Mismatch, "", false})), "Failed joe @failure");
   login("joe", "secret");
   request_->take_row(row("$6$hash"));
-  EXPECT_EQ(show(request_->take_verdict({0, VerifyResult::Broken, "auth-worker died", false})), "Unavailable joe @internal");
+  EXPECT_EQ(show(request_->take_verdict({0, VerifyResult::Broken, "auth-worker died", false})),
+            "Unavailable joe @internal");
 }
 
 // --- policy servers (AUTH-48) -------------------------------------------------------
@@ -593,7 +619,9 @@ class PolicyRequest : public Request {
     add(users("joe:secret::::::\n"));
   }
   void set(Key key, bool value) { conf_.settings.set(key, value); }
-  std::string policy(int64_t status, const std::string& message = "") { return show(step_ = request_->take_policy({false, status, message})); }
+  std::string policy(int64_t status, const std::string& message = "") {
+    return show(step_ = request_->take_policy({false, status, message}));
+  }
   std::string failed() { return show(step_ = request_->take_policy({true, 0, "no answer"})); }
   std::string report() { return request_->policy_report(std::get<Finished>(step_).reply); }
 };
@@ -687,7 +715,10 @@ class CheckingRequest : public Request {
   // What it is asked to check; "-": nothing.
   std::string asked() const {
     const auto* ask = std::get_if<AskAsync>(&step_);
-    return ask == nullptr ? "not asked" : ask->shown.secret == nullptr ? "-" : std::string(ask->shown.secret->reveal()) + std::string(ask->shown.challenge);
+    return ask == nullptr ? "not asked"
+           : ask->shown.secret == nullptr
+               ? "-"
+               : std::string(ask->shown.secret->reveal()) + std::string(ask->shown.challenge);
   }
 };
 
@@ -727,7 +758,8 @@ class DigestRequest : public CheckingRequest {
 TEST_F(DigestRequest, AreTheDatabaseSToJudge) {  // AUTH-22
   claim("joe");
   EXPECT_EQ(asked(), "0123456789abcdef0123456789abcdef" + challenge_);
-  EXPECT_EQ(show(request_->take_row(checked(PasswordCheck::Right, {{"proxy", "y"}, {"host", "10.0.0.1"}, {"pass", "plain"}}))),
+  EXPECT_EQ(show(request_->take_row(
+                checked(PasswordCheck::Right, {{"proxy", "y"}, {"host", "10.0.0.1"}, {"pass", "plain"}}))),
             "Ok joe proxy=y host=10.0.0.1 ->10.0.0.1 pass=plain");
   claim("joe");
   EXPECT_EQ(show(request_->take_row(checked(PasswordCheck::Wrong))), "Failed joe @failure");
@@ -741,7 +773,8 @@ TEST_F(DigestRequest, AreTheDatabaseSToJudge) {  // AUTH-22
 
 TEST_F(DigestRequest, FieldsStillSayWhoMayLogIn) {
   claim("joe");
-  EXPECT_EQ(show(request_->take_row(checked(PasswordCheck::Right, {{"allow_nets", "203.0.113.9"}}))), "Failed joe @failure");
+  EXPECT_EQ(show(request_->take_row(checked(PasswordCheck::Right, {{"allow_nets", "203.0.113.9"}}))),
+            "Failed joe @failure");
 }
 
 TEST_F(CheckingRequest, ForgottenAnswerIsNoSuccess) {
@@ -768,7 +801,8 @@ TEST_F(SqlRequest, UnknownUsersCostTheSame) {  // AUTH-5
   request_->take_verdict({0, VerifyResult::Match, "", false});
   login("nobody", "x");
   ASSERT_EQ(show(request_->take_row(unknown)), "verify");
-  EXPECT_EQ(show(request_->take_verdict({0, VerifyResult::Match, "", false})), "Failed nobody @failure") << "whatever the comparison says";
+  EXPECT_EQ(show(request_->take_verdict({0, VerifyResult::Match, "", false})), "Failed nobody @failure")
+      << "whatever the comparison says";
 }
 
 TEST_F(SqlRequest, GivenUp) {
@@ -840,7 +874,8 @@ TEST_F(Request, AnonymousIsAUserLikeOthers) {
 TEST_F(Request, ACertificateIsRequired) {
   conf_.settings.set(Key::auth_ssl_require_client_cert, true);
   add(users("joe:secret\n"));
-  EXPECT_EQ(login("joe", "secret"), "Failed  ([ALERT] Client didn't present valid SSL certificate)");  // at once: nothing was tried
+  EXPECT_EQ(login("joe", "secret"),
+            "Failed  ([ALERT] Client didn't present valid SSL certificate)");  // at once: nothing was tried
   begin(with_certificate(start("PLAIN", "\0joe\0secret"s), "other"));
   EXPECT_EQ(show(step_), "Ok joe");
 }
@@ -868,7 +903,8 @@ TEST_F(Request, FingerprintFields) {
 
 // md5(user:realm:password), with the name as it was sent (AUTH-26).
 TEST_F(Request, StoredDigests) {
-  add(users("joe@example.org:{DIGEST-MD5}9e350098094efc4af26cd456adf29a60\n"
+  add(
+      users("joe@example.org:{DIGEST-MD5}9e350098094efc4af26cd456adf29a60\n"
             "ann:{CRAM-MD5}cd3ba7deaad6e5ca23448ba42e379747a9e0f7f1fbc00c8a81bbaac395731b56\n"));
   EXPECT_EQ(login("joe@example.org", "secret"), "Ok joe@example.org");
   EXPECT_EQ(login("joe@example.org", "Secret"), "Failed joe@example.org @failure");

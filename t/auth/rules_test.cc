@@ -45,7 +45,8 @@ UsernameRules rules(UsernameRules::Settings s) {
   EXPECT_TRUE(r);
   return std::move(*r);
 }
-const UsernameRules::Settings kDefault{"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567890.-_@", "", "%Lu", "", ""};
+const UsernameRules::Settings kDefault{"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567890.-_@", "", "%Lu",
+                                       "", ""};
 
 std::string normal(const UsernameRules& r, std::string_view raw) {
   const auto name = r.normalize(raw, FakeVariables());
@@ -58,7 +59,8 @@ TEST(Username, Defaults) {  // AUTH-11
   EXPECT_EQ(normal(r, "joe"), "joe");
   EXPECT_EQ(normal(r, ""), "ERROR Empty username");
   EXPECT_EQ(normal(r, "joe'x"), "ERROR Username character disallowed by auth_username_chars: 0x27 (username: joe'x)");
-  EXPECT_EQ(normal(r, "jo\xc3\xa9"), "ERROR Username character disallowed by auth_username_chars: 0xc3 (username: jo\xc3\xa9)");
+  EXPECT_EQ(normal(r, "jo\xc3\xa9"),
+            "ERROR Username character disallowed by auth_username_chars: 0xc3 (username: jo\xc3\xa9)");
 }
 
 TEST(Username, EmptySetAllowsAllButNul) {
@@ -67,7 +69,8 @@ TEST(Username, EmptySetAllowsAllButNul) {
   s.format = "";
   const auto r = rules(s);
   EXPECT_EQ(normal(r, "J\xc3\xb6 '%\""), "J\xc3\xb6 '%\"");
-  EXPECT_EQ(normal(r, std::string_view("a\0b", 3)), "ERROR Username character disallowed by auth_username_chars: 0x00 (username: a\\x00b)");
+  EXPECT_EQ(normal(r, std::string_view("a\0b", 3)),
+            "ERROR Username character disallowed by auth_username_chars: 0x00 (username: a\\x00b)");
 }
 
 TEST(Username, RealmThenTranslationThenFormat) {
@@ -96,7 +99,8 @@ TEST(Username, BadSettings) {
   EXPECT_FALSE(UsernameRules::compile(s));
   s = kDefault;
   s.format = "%z";
-  EXPECT_EQ(UsernameRules::compile(s).error(), "auth_username_format: at position 1: unknown variable '%z'; accepted: the %-variables of postern.conf(5)");
+  EXPECT_EQ(UsernameRules::compile(s).error(),
+            "auth_username_format: at position 1: unknown variable '%z'; accepted: the %-variables of postern.conf(5)");
   s.format = "%{password}";
   EXPECT_FALSE(UsernameRules::compile(s));
 }
@@ -124,11 +128,16 @@ struct NetCase {
 };
 TEST(Checks, Networks) {  // AUTH-9
   constexpr NetCase kCases[] = {
-      {"192.0.2.1", "192.0.2.1", true, 0},      {"192.0.2.0/24", "192.0.2.200", true, 0},
-      {"192.0.2.0/24", "192.0.3.1", false, 0},  {"10.0.0.0/8, 192.0.2.0/24", "192.0.2.1", true, 0},
-      {"::1", "127.0.0.1", false, 0},           {"2001:db8::/32", "2001:db8::7", true, 0},
-      {"foo,127.0.0.0/8", "127.0.0.1", true, 1}, {"local", "127.0.0.1", false, 0},
-      {"local", "", true, 0},                   {"0.0.0.0/0", "", false, 0},
+      {"192.0.2.1", "192.0.2.1", true, 0},
+      {"192.0.2.0/24", "192.0.2.200", true, 0},
+      {"192.0.2.0/24", "192.0.3.1", false, 0},
+      {"10.0.0.0/8, 192.0.2.0/24", "192.0.2.1", true, 0},
+      {"::1", "127.0.0.1", false, 0},
+      {"2001:db8::/32", "2001:db8::7", true, 0},
+      {"foo,127.0.0.0/8", "127.0.0.1", true, 1},
+      {"local", "127.0.0.1", false, 0},
+      {"local", "", true, 0},
+      {"0.0.0.0/0", "", false, 0},
       {"", "127.0.0.1", false, 0},
   };
   for (const NetCase& c : kCases) {
@@ -144,10 +153,13 @@ TEST(Checks, FieldsThatRefuse) {
   EXPECT_TRUE(check_fields(f, ip("192.0.2.1"), ip("127.0.0.1"), notes));
   f.set("allow_nets", "192.0.2.0/24");
   EXPECT_TRUE(check_fields(f, ip("192.0.2.1"), ip("127.0.0.1"), notes));
-  EXPECT_EQ(check_fields(f, ip("192.0.9.1"), ip("127.0.0.1"), notes).error(), "allow_nets check failed: IP 192.0.9.1 not in allowed networks");
-  EXPECT_EQ(check_fields(f, IpAddress(), ip("127.0.0.1"), notes).error(), "allow_nets check failed: Remote IP not known and 'local' missing");
+  EXPECT_EQ(check_fields(f, ip("192.0.9.1"), ip("127.0.0.1"), notes).error(),
+            "allow_nets check failed: IP 192.0.9.1 not in allowed networks");
+  EXPECT_EQ(check_fields(f, IpAddress(), ip("127.0.0.1"), notes).error(),
+            "allow_nets check failed: Remote IP not known and 'local' missing");
   f.set("allow_real_nets", "127.0.0.2,x");
-  EXPECT_EQ(check_fields(f, ip("192.0.2.1"), ip("127.0.0.1"), notes).error(), "allow_real_nets check failed: IP 127.0.0.1 not in allowed networks");
+  EXPECT_EQ(check_fields(f, ip("192.0.2.1"), ip("127.0.0.1"), notes).error(),
+            "allow_real_nets check failed: IP 127.0.0.1 not in allowed networks");
   EXPECT_EQ(notes, std::vector<std::string>{"allow_real_nets: Invalid network 'x'"});
   f = FieldSet();
   f.set("fail", "no");
@@ -160,11 +172,19 @@ struct UntilCase {
 };
 TEST(Checks, DelayUntil) {  // ALG-10, 12, 13; now is 1000, randomness gives its largest value
   constexpr UntilCase kCases[] = {
-      {"1000", "0"}, {"999", "0"}, {"1+500", "0"}, {"1002", "1002"}, {"1300", "1300"}, {"1002+0", "1002"},
-      {"1002+5", "1006"}, {"1290+100", "1300"},
+      {"1000", "0"},
+      {"999", "0"},
+      {"1+500", "0"},
+      {"1002", "1002"},
+      {"1300", "1300"},
+      {"1002+0", "1002"},
+      {"1002+5", "1006"},
+      {"1290+100", "1300"},
       {"1301", "delay_until timestamp 1301 is too much in the future, failing"},
-      {"tomorrow", "Invalid delay_until timestamp 'tomorrow'"}, {"", "Invalid delay_until timestamp ''"},
-      {"1000+x", "Invalid delay_until randomness number '1000+x'"}, {"1000+", "Invalid delay_until randomness number '1000+'"},
+      {"tomorrow", "Invalid delay_until timestamp 'tomorrow'"},
+      {"", "Invalid delay_until timestamp ''"},
+      {"1000+x", "Invalid delay_until randomness number '1000+x'"},
+      {"1000+", "Invalid delay_until randomness number '1000+'"},
       {"-5", "Invalid delay_until timestamp '-5'"},
   };
   for (const UntilCase& c : kCases) {
@@ -218,7 +238,8 @@ TEST(TlsFields, WhatIsHardlyMeantSo) {
   EXPECT_EQ(surprise({{"starttls", "any-cert"}}), "");
   EXPECT_EQ(surprise({{"ssl", "any-cert"}, {"starttls", "any-cert"}}), "");
   EXPECT_EQ(surprise({{"ssl", "No"}}), "ssl=no or starttls=no still means TLS; remove the field for none");
-  EXPECT_EQ(surprise({{"ssl", "any-cert"}, {"starttls", "y"}}), "any-cert in one of ssl and starttls: no certificate is checked");
+  EXPECT_EQ(surprise({{"ssl", "any-cert"}, {"starttls", "y"}}),
+            "any-cert in one of ssl and starttls: no certificate is checked");
 }
 
 }  // namespace

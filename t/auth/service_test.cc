@@ -22,7 +22,9 @@ struct FakeLogin {
   FakeLogin(Loop& loop, Fd socket)
       : loop_(loop),
         channel(loop, std::move(socket), Role::Login, Role::Auth,
-                {[this](std::string_view p, std::span<Fd> fds) { EXPECT_TRUE(dispatch(p, fds, Role::Auth, Role::Login, *this)); },
+                {[this](std::string_view p, std::span<Fd> fds) {
+                   EXPECT_TRUE(dispatch(p, fds, Role::Auth, Role::Login, *this));
+                 },
                  [this](std::string_view) {
                    lost = true;
                    loop_.stop();
@@ -61,8 +63,11 @@ struct FakeWorker {
   FakeWorker(Loop& loop, Fd socket, bool automatic)
       : automatic_(automatic),
         channel(std::make_unique<Channel>(loop, std::move(socket), Role::AuthWorker, Role::Auth,
-                Channel::Events{[this](std::string_view p, std::span<Fd> fds) { EXPECT_TRUE(dispatch(p, fds, Role::Auth, Role::AuthWorker, *this)); },
-                                [](std::string_view) {}})) {}
+                                          Channel::Events{[this](std::string_view p, std::span<Fd> fds) {
+                                                            EXPECT_TRUE(
+                                                                dispatch(p, fds, Role::Auth, Role::AuthWorker, *this));
+                                                          },
+                                                          [](std::string_view) {}})) {}
   void on(const WorkerLookup& what) {
     ++lookups;
     last_id = what.id;
@@ -90,7 +95,8 @@ class Service : public testing::Test {
     auto settings = AuthSettings::compile(conf_);
     ASSERT_TRUE(settings) << settings.error();
     pool_ = std::make_unique<WorkerPool>(loop_, limits_, [this](uint32_t) { ++asked_; });
-    service_ = std::make_unique<AuthService>(loop_, clock_, *pool_, resolver_, std::move(*settings), [this] { idle_ = true; });
+    service_ =
+        std::make_unique<AuthService>(loop_, clock_, *pool_, resolver_, std::move(*settings), [this] { idle_ = true; });
     login_ = add_login();
   }
   std::unique_ptr<FakeLogin> add_login() {
@@ -108,20 +114,26 @@ class Service : public testing::Test {
     DatabaseSettings s;
     s.driver = driver;
     s.args = args;
-    s.driver_settings = {{"sql_driver", "sqlite"}, {"sql_connect", "/x"}, {"sql_password_query", "SELECT password FROM t WHERE u = '%u'"}};
+    s.driver_settings = {{"sql_driver", "sqlite"},
+                         {"sql_connect", "/x"},
+                         {"sql_password_query", "SELECT password FROM t WHERE u = '%u'"}};
     conf_.passdbs.push_back(s);
   }
   template <class Done>
   void run_until(Done done) {
     for (int turns = 0; turns < 1000 && !done(); ++turns) {
-      loop_.defer([this] { guard_.start(loop_, Milliseconds(20), [](void* l) { static_cast<Loop*>(l)->stop(); }, &loop_); });
+      loop_.defer([this] {
+        guard_.start(
+            loop_, Milliseconds(20), [](void* l) { static_cast<Loop*>(l)->stop(); }, &loop_);
+      });
       loop_.run();
     }
     EXPECT_TRUE(done());
   }
   // The loop turns until nothing happens for a moment.
   void settle() {
-    guard_.start(loop_, Milliseconds(5), [](void* l) { static_cast<Loop*>(l)->stop(); }, &loop_);
+    guard_.start(
+        loop_, Milliseconds(5), [](void* l) { static_cast<Loop*>(l)->stop(); }, &loop_);
     loop_.run();
   }
   AuthResult result(uint64_t id) {

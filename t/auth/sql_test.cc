@@ -9,9 +9,9 @@
 #include "auth/deadline.h"
 #include "auth/fake_variables.h"
 #include "auth/temp_dir.h"
+#include "config.h"
 #include "support/captured_log.h"
 #include "support/movable_clock.h"
-#include "config.h"
 #ifdef HAVE_SOCI
 #include <sqlite3.h>
 
@@ -29,7 +29,9 @@ DatabaseSettings block(const std::string& connect, const std::string& query) {
 }
 
 TEST(SqlPlan, WarningsForPostgreSql) {  // row B21
-  DatabaseSettings s = block("host=h", "SELECT NULL AS password, 'Y' as nopassword, host, destuser, 'Y' AS proxy FROM proxy WHERE user = '%u'");
+  DatabaseSettings s =
+      block("host=h",
+            "SELECT NULL AS password, 'Y' as nopassword, host, destuser, 'Y' AS proxy FROM proxy WHERE user = '%u'");
   EXPECT_TRUE(describe_sql(s, DbKind::Passdb)->warnings.empty());
   s.driver_settings["sql_driver"] = "pgsql";
   ASSERT_EQ(describe_sql(s, DbKind::Passdb)->warnings.size(), 1u);
@@ -85,7 +87,9 @@ class Sqlite : public testing::Test {
     const DbRow row = db.lookup(FakeVariables(user), nullptr);
     if (row.result == LookupResult::NotFound) return "not found";
     if (row.result == LookupResult::Broken) return "broken: " + row.why;
-    std::string out = row.password ? std::string(row.password_literal ? "literal " : "") + std::string(row.password->reveal()) : "NULL";
+    std::string out = row.password
+                          ? std::string(row.password_literal ? "literal " : "") + std::string(row.password->reveal())
+                          : "NULL";
     for (const auto& [name, value] : row.fields) out += " " + name + "=" + value;
     return out;
   }
@@ -105,7 +109,8 @@ TEST_F(Sqlite, RowsAndNulls) {  // AUTH-17
 
 TEST_F(Sqlite, InjectionStringsAreValues) {  // AUTH-19
   const auto db = open(kQuery);
-  for (const char* user : {"' OR '1'='1", "joe'--", "joe' UNION SELECT 1,2,3,4--", "'; DROP TABLE users;--", "\\'", ":p0", "joe\"", "%u", "joe%"})
+  for (const char* user : {"' OR '1'='1", "joe'--", "joe' UNION SELECT 1,2,3,4--", "'; DROP TABLE users;--", "\\'",
+                           ":p0", "joe\"", "%u", "joe%"})
     EXPECT_EQ(ask(*db, user), "not found") << user;
   EXPECT_EQ(ask(*db, std::string("joe\0x", 5)), "not found");
   EXPECT_EQ(ask(*db, "joe"), "{PLAIN}secret host=h1 n=5 r=1.5");
@@ -121,11 +126,14 @@ TEST_F(Sqlite, MoreThanOneRowIsBroken) {
 }
 
 TEST_F(Sqlite, NoPasswordColumnIsBroken) {
-  EXPECT_EQ(ask(*open("SELECT host FROM users WHERE userid = '%u'"), "joe"), "broken: Password query must return a field named 'password'");
+  EXPECT_EQ(ask(*open("SELECT host FROM users WHERE userid = '%u'"), "joe"),
+            "broken: Password query must return a field named 'password'");
 }
 
 TEST_F(Sqlite, ConstantsConcatAndNoscheme) {
-  EXPECT_EQ(ask(*open("SELECT NULL AS password, 'Y' AS nopassword, concat('x-', '%n', '@', host) AS destuser, 'Y' AS proxy FROM users WHERE userid = '%n'"), "joe@d"),
+  EXPECT_EQ(ask(*open("SELECT NULL AS password, 'Y' AS nopassword, concat('x-', '%n', '@', host) AS destuser, 'Y' AS "
+                      "proxy FROM users WHERE userid = '%n'"),
+                "joe@d"),
             "NULL nopassword=Y destuser=x-joe@h1 proxy=Y");
   EXPECT_EQ(ask(*open("SELECT '{x}' AS password_noscheme WHERE '%u' = '%u'"), "joe"), "literal {x}");
 }
@@ -142,14 +150,16 @@ TEST_F(Sqlite, MissingFileIsNotMade) {
   ASSERT_TRUE(db);
   EXPECT_EQ(ask(**db, "joe"), "broken: no such file: " + dir_.path("none.db"));
   EXPECT_FALSE(std::filesystem::exists(dir_.path("none.db")));
-  EXPECT_EQ(ask(**db, "joe"), "broken: not connected: no such file: " + dir_.path("none.db")) << "waits before it tries again";
+  EXPECT_EQ(ask(**db, "joe"), "broken: not connected: no such file: " + dir_.path("none.db"))
+      << "waits before it tries again";
 }
 
 TEST_F(Sqlite, ReplacedFileIsOpenedAgain) {
   const auto db = open(kQuery);
   EXPECT_EQ(ask(*db, "new"), "not found");
   run("CREATE TABLE users (userid text, password text, host text, n integer, r real);"
-      "INSERT INTO users VALUES ('new', 'p', 'h2', 7, 2.5)", "next.db");
+      "INSERT INTO users VALUES ('new', 'p', 'h2', 7, 2.5)",
+      "next.db");
   std::filesystem::rename(dir_.path("next.db"), dir_.path("users.db"));
   EXPECT_EQ(ask(*db, "new"), "p host=h2 n=7 r=2.5");
 }
@@ -164,7 +174,8 @@ TEST_F(Sqlite, Listing) {
   EXPECT_EQ(names(**open_sql(s, DbKind::Passdb)), "ERROR iterate_query is missing");
   s.driver_settings["sql_iterate_query"] = "SELECT DISTINCT userid AS user FROM users ORDER BY userid";
   EXPECT_EQ(names(**open_sql(s, DbKind::Passdb)), "joe null twice ");
-  s.driver_settings["sql_iterate_query"] = "SELECT userid AS username, host AS domain FROM users WHERE userid <> 'twice' ORDER BY 1";
+  s.driver_settings["sql_iterate_query"] =
+      "SELECT userid AS username, host AS domain FROM users WHERE userid <> 'twice' ORDER BY 1";
   EXPECT_EQ(names(**open_sql(s, DbKind::Passdb)), "joe@h1 null ");
   s.driver_settings["sql_iterate_query"] = "SELECT nosuch FROM users";
   EXPECT_NE(names(**open_sql(s, DbKind::Passdb)).find("no such column: nosuch"), std::string::npos);
@@ -193,8 +204,7 @@ TEST(Deadline, EndsTheConnectionThatSomebodyWaitsFor) {
     const Deadline deadline(ends[0], std::chrono::seconds(1));
     EXPECT_FALSE(deadline.passed());
     ssize_t got = 0;
-    while ((got = ::recv(ends[0], &byte, 1, 0)) < 0 && errno == EINTR) {
-    }
+    while ((got = ::recv(ends[0], &byte, 1, 0)) < 0 && errno == EINTR) {}
     EXPECT_EQ(got, 0);
     EXPECT_TRUE(deadline.passed());
   }

@@ -51,11 +51,16 @@ TEST(SqlText, Binding) {  // DECISIONS section 2
 
 TEST(SqlText, WhatCannotBeBound) {
   constexpr Case kCases[] = {
-      {"SELECT p FROM %d", "ERROR line 1, column 15: a variable cannot be bound here: names of tables, columns and functions are fixed"},
-      {"SELECT p FROM users_%d", "ERROR line 1, column 21: a variable cannot be bound here: names of tables, columns and functions are fixed"},
-      {"SELECT p\nFROM %d.users", "ERROR line 2, column 6: a variable cannot be bound here: names of tables, columns and functions are fixed"},
-      {"SELECT 1 AS %n", "ERROR line 1, column 13: a variable cannot be bound here: names of tables, columns and functions are fixed"},
-      {"SELECT %n%d", "ERROR line 1, column 8: a variable cannot be bound here: names of tables, columns and functions are fixed"},
+      {"SELECT p FROM %d",
+       "ERROR line 1, column 15: a variable cannot be bound here: names of tables, columns and functions are fixed"},
+      {"SELECT p FROM users_%d",
+       "ERROR line 1, column 21: a variable cannot be bound here: names of tables, columns and functions are fixed"},
+      {"SELECT p\nFROM %d.users",
+       "ERROR line 2, column 6: a variable cannot be bound here: names of tables, columns and functions are fixed"},
+      {"SELECT 1 AS %n",
+       "ERROR line 1, column 13: a variable cannot be bound here: names of tables, columns and functions are fixed"},
+      {"SELECT %n%d",
+       "ERROR line 1, column 8: a variable cannot be bound here: names of tables, columns and functions are fixed"},
       {"SELECT \"%n\"", "ERROR line 1, column 9: a variable cannot be bound in a quoted identifier"},
       {"SELECT `%n`", "ERROR line 1, column 9: a variable cannot be bound in a quoted identifier"},
       {"SELECT 1 -- %n", "ERROR line 1, column 13: a variable cannot be bound in a comment"},
@@ -86,8 +91,10 @@ TEST(SqlText, MySql) {
       {"SELECT _utf8'a\\'b'", "SELECT _utf8'a''b'"},
       {"SELECT N'%n'", "ERROR line 1, column 9: a variable cannot be bound in a literal with a prefix"},
       // PROBES section 7: a NULL without a type fails there.
-      {"SELECT NULL AS password, 'Y' AS nopassword, null  as x FROM t", "SELECT CAST(NULL AS CHAR) AS password, 'Y' AS nopassword, CAST(NULL AS CHAR)  as x FROM t"},
-      {"SELECT IF(a IS NULL, NULL, b) FROM t WHERE c IS NOT NULL", "SELECT IF(a IS NULL, CAST(NULL AS CHAR), b) FROM t WHERE c IS NOT NULL"},
+      {"SELECT NULL AS password, 'Y' AS nopassword, null  as x FROM t",
+       "SELECT CAST(NULL AS CHAR) AS password, 'Y' AS nopassword, CAST(NULL AS CHAR)  as x FROM t"},
+      {"SELECT IF(a IS NULL, NULL, b) FROM t WHERE c IS NOT NULL",
+       "SELECT IF(a IS NULL, CAST(NULL AS CHAR), b) FROM t WHERE c IS NOT NULL"},
   };
   for (const Case& c : kCases) EXPECT_EQ(bind(c.query, *find_sql_dialect("mysql")), c.expected) << c.query;
 }
@@ -103,15 +110,21 @@ TEST(SqlText, PostgreSql) {
       {"SELECT $$%n$$", "ERROR line 1, column 10: a variable cannot be bound in a dollar-quoted text"},
   };
   for (const Case& c : kCases) EXPECT_EQ(bind(c.query, pgsql), c.expected) << c.query;
-  EXPECT_EQ(bind_sql("concat('%n', %d)", pgsql, SqlParameters::AsText)->text, "concat(CAST(:p0 AS text), CAST(:p1 AS text))");
+  EXPECT_EQ(bind_sql("concat('%n', %d)", pgsql, SqlParameters::AsText)->text,
+            "concat(CAST(:p0 AS text), CAST(:p1 AS text))");
 }
 
 TEST(SqlText, UserIsAReservedWordOfPostgreSql) {  // rows B21, B22
-  const auto warnings = [](std::string_view query, const char* dialect) { return bind_sql(query, *find_sql_dialect(dialect))->warnings; };
+  const auto warnings = [](std::string_view query, const char* dialect) {
+    return bind_sql(query, *find_sql_dialect(dialect))->warnings;
+  };
   EXPECT_EQ(warnings("SELECT host\nFROM proxy WHERE user = '%u'", "pgsql"),
-            std::vector<std::string>{"line 2, column 18: user is the database's own user to PostgreSQL: write \"user\" for a column of that name"});
+            std::vector<std::string>{"line 2, column 18: user is the database's own user to PostgreSQL: write \"user\" "
+                                     "for a column of that name"});
   EXPECT_EQ(warnings("SELECT User, 'Y' AS proxy FROM proxy", "pgsql").size(), 1u);
-  EXPECT_TRUE(warnings("SELECT concat(a, b) AS user, p.user, current_user FROM p WHERE \"user\" = 'user' /* user */", "pgsql").empty());
+  EXPECT_TRUE(
+      warnings("SELECT concat(a, b) AS user, p.user, current_user FROM p WHERE \"user\" = 'user' /* user */", "pgsql")
+          .empty());
   EXPECT_TRUE(warnings("SELECT user FROM proxy", "mysql").empty());
 }
 
@@ -137,35 +150,47 @@ TEST(SqlConnect, MySql) {  // AUTH-17, row B21
   EXPECT_EQ(hosts("mysql", "host=/run/mysqld/mysqld.sock dbname=m maxconns=5"),
             Texts{"/run/mysqld/mysqld.sock unix_socket='/run/mysqld/mysqld.sock' db='m' " + kMysqlLimits});
   EXPECT_EQ(hosts("mysql", "host=h port=3307 password=it's connect_timeout=2 read_timeout=3 write_timeout=4"),
-            Texts{"h host='h' password=\"it's\" port='3307' connect_timeout='2' read_timeout='3' write_timeout='4' charset='utf8mb4'"});
+            Texts{"h host='h' password=\"it's\" port='3307' connect_timeout='2' read_timeout='3' write_timeout='4' "
+                  "charset='utf8mb4'"});
   EXPECT_EQ(hosts("mysql", "dbname=m"), Texts{"localhost db='m' " + kMysqlLimits});
 }
 
 TEST(SqlConnect, MySqlWithTls) {
-  EXPECT_EQ(hosts("mysql", "host=h ssl_ca=/ca.pem ssl_cert=/c.pem ssl_key=/k.pem"),
-            Texts{"h host='host=h;ssl-ca=/ca.pem;ssl-cert=/c.pem;ssl-key=/k.pem;ssl-enforce=1;ssl-verify-server-cert=1' " + kMysqlLimits});
-  EXPECT_EQ(hosts("mysql", "host=h ssl_ca=/ca.pem ssl_verify_server_cert=no"), Texts{"h host='host=h;ssl-ca=/ca.pem;ssl-enforce=1' " + kMysqlLimits});
+  EXPECT_EQ(
+      hosts("mysql", "host=h ssl_ca=/ca.pem ssl_cert=/c.pem ssl_key=/k.pem"),
+      Texts{"h host='host=h;ssl-ca=/ca.pem;ssl-cert=/c.pem;ssl-key=/k.pem;ssl-enforce=1;ssl-verify-server-cert=1' " +
+            kMysqlLimits});
+  EXPECT_EQ(hosts("mysql", "host=h ssl_ca=/ca.pem ssl_verify_server_cert=no"),
+            Texts{"h host='host=h;ssl-ca=/ca.pem;ssl-enforce=1' " + kMysqlLimits});
 }
 
 TEST(SqlConnect, MySqlOptionFile) {
-  constexpr char kFile[] = "# comment\n[mysqld]\nuser=no\n[client]\nuser = joe\npassword = \"se cret\"\nssl-ca=/ca\n[mine]\nhost=h\n[other]\nport=1\n";
-  EXPECT_EQ(hosts("mysql", "option_file=/x option_group=mine dbname=m", kFile),
-            Texts{"h host='host=h;ssl-ca=/ca;ssl-enforce=1;ssl-verify-server-cert=1' db='m' user='joe' password='se cret' " + kMysqlLimits});
-  EXPECT_EQ(hosts("mysql", "user=first host=g", "[client]\nuser=second\nhost=h\nskip-ssl\n"), Texts{"g host='g' user='first' " + kMysqlLimits});
+  constexpr char kFile[] =
+      "# comment\n[mysqld]\nuser=no\n[client]\nuser = joe\npassword = \"se "
+      "cret\"\nssl-ca=/ca\n[mine]\nhost=h\n[other]\nport=1\n";
+  EXPECT_EQ(
+      hosts("mysql", "option_file=/x option_group=mine dbname=m", kFile),
+      Texts{"h host='host=h;ssl-ca=/ca;ssl-enforce=1;ssl-verify-server-cert=1' db='m' user='joe' password='se cret' " +
+            kMysqlLimits});
+  EXPECT_EQ(hosts("mysql", "user=first host=g", "[client]\nuser=second\nhost=h\nskip-ssl\n"),
+            Texts{"g host='g' user='first' " + kMysqlLimits});
 }
 
 TEST(SqlConnect, PostgreSql) {
   EXPECT_EQ(hosts("pgsql", "host=a host=b dbname=mails user=testuser password=pass"),
             (Texts{"a host='a' connect_timeout='5' dbname='mails' password='pass' user='testuser' ",
                    "b host='b' connect_timeout='5' dbname='mails' password='pass' user='testuser' "}));
-  EXPECT_EQ(hosts("pgsql", "host = /run/pg  password = 'it\\'s \\\\ host=x' connect_timeout=3 read_timeout=2 sslmode=verify-full maxconns=20"),
+  EXPECT_EQ(hosts("pgsql",
+                  "host = /run/pg  password = 'it\\'s \\\\ host=x' connect_timeout=3 read_timeout=2 "
+                  "sslmode=verify-full maxconns=20"),
             Texts{"/run/pg host='/run/pg' connect_timeout='3' password='it\\'s \\\\ host=x' sslmode='verify-full' "});
   EXPECT_EQ(hosts("pgsql", "dbname=m"), Texts{"localhost connect_timeout='5' dbname='m' "});
   EXPECT_EQ(SqlConnect::parse(*find_sql_dialect("pgsql"), "read_timeout=2")->answer_limit, std::chrono::seconds(2));
 }
 
 TEST(SqlConnect, Sqlite) {
-  EXPECT_EQ(hosts("sqlite", "/var/lib/users.db journal_mode=wal"), Texts{"/var/lib/users.db dbname=\"/var/lib/users.db\" timeout=2"});
+  EXPECT_EQ(hosts("sqlite", "/var/lib/users.db journal_mode=wal"),
+            Texts{"/var/lib/users.db dbname=\"/var/lib/users.db\" timeout=2"});
 }
 
 TEST(SqlConnect, ErrorsNameNoValue) {
@@ -181,7 +206,8 @@ TEST(SqlConnect, ErrorsNameNoValue) {
       {"mysql", "connect_timeout=0", "ERROR connect_timeout: not a number of seconds, 1 to 3600"},
       {"pgsql", "password='topsecret", "ERROR a quoted value has no end"},
       {"pgsql", "host=h topsecret", "ERROR a word without '='"},
-      {"pgsql", "postgresql://u:topsecret@h/d?sslmode=require", "ERROR a URI is not accepted: write host= dbname= user="},
+      {"pgsql", "postgresql://u:topsecret@h/d?sslmode=require",
+       "ERROR a URI is not accepted: write host= dbname= user="},
       {"pgsql", "read_timeout=soon", "ERROR read_timeout: not a number of seconds, 1 to 3600"},
   };
   for (const auto& c : kCases) EXPECT_EQ(hosts(c.dialect, c.text), Texts{c.expected}) << c.text;
@@ -209,9 +235,11 @@ TEST(SqlHosts, InTurnWithPauses) {  // AUTH-18
 }
 
 TEST(SqlErrors, Faults) {
-  for (unsigned number : {2002u, 2003u, 2006u, 2013u, 1040u, 1053u, 1213u}) EXPECT_EQ(mysql_fault(number), SqlFault::Host) << number;
+  for (unsigned number : {2002u, 2003u, 2006u, 2013u, 1040u, 1053u, 1213u})
+    EXPECT_EQ(mysql_fault(number), SqlFault::Host) << number;
   for (unsigned number : {1045u, 1054u, 1064u, 1146u, 1142u}) EXPECT_EQ(mysql_fault(number), SqlFault::Query) << number;
-  for (std::string_view state : {std::string_view(""), std::string_view("     "), std::string_view("\0\0\0\0\0", 5), std::string_view("57P01"), std::string_view("08006"), std::string_view("53300")})
+  for (std::string_view state : {std::string_view(""), std::string_view("     "), std::string_view("\0\0\0\0\0", 5),
+                                 std::string_view("57P01"), std::string_view("08006"), std::string_view("53300")})
     EXPECT_EQ(pgsql_fault(state), SqlFault::Host) << state;
   EXPECT_EQ(mysql_fault(1300), SqlFault::Value);
   EXPECT_TRUE(has_foreign({"", "a", "\xff"}));
@@ -224,14 +252,17 @@ TEST(SqlErrors, Faults) {
 
 TEST(SqlErrors, TextHasNoValues) {
   const auto text = [](std::string_view message) { return sql_error_text(message, {"joe", "topsecret", ""}); };
-  EXPECT_EQ(text("Cannot execute query. Fatal error. ERROR:  invalid input syntax for type integer: \"joe\"\nCONTEXT:  unnamed portal\n"),
+  EXPECT_EQ(text("Cannot execute query. Fatal error. ERROR:  invalid input syntax for type integer: \"joe\"\nCONTEXT:  "
+                 "unnamed portal\n"),
             "invalid input syntax for type integer: '...'");
-  EXPECT_EQ(text("You have an error in your SQL syntax; the right syntax to use near 'selec x where u='joe'' at line 1"),
-            "You have an error in your SQL syntax; the right syntax to use");
+  EXPECT_EQ(
+      text("You have an error in your SQL syntax; the right syntax to use near 'selec x where u='joe'' at line 1"),
+      "You have an error in your SQL syntax; the right syntax to use");
   EXPECT_EQ(text("bad topsecret here"), "bad ... here");
   EXPECT_EQ(text("Unknown column 'nosuch' in 'SELECT'"), "Unknown column 'nosuch' in 'SELECT'");
-  EXPECT_EQ(text("Cannot establish connection to the database.\nconnection to server at \"h\" failed: timeout expired\n"),
-            "connection to server at \"h\" failed: timeout expired");
+  EXPECT_EQ(
+      text("Cannot establish connection to the database.\nconnection to server at \"h\" failed: timeout expired\n"),
+      "connection to server at \"h\" failed: timeout expired");
   EXPECT_EQ(text("Unknown data type."), "Unknown data type. (a column's type has no text form here: CAST it)");
 }
 

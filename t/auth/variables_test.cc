@@ -78,7 +78,8 @@ TEST(Variables, Errors) {
       {"%{if}", "ERROR at position 1: if needs four or five parameters"},
       {"%{if;a;eq;a;x;y;z}", "ERROR at position 1: if needs four or five parameters"},
       {"%{if;x;eq;x;a:b;no}", "ERROR at position 14: a ':' is written '\\:' here"},
-      {"%{if;x;eq;x;%{nope};b}", "ERROR at position 13: in a parameter of if: at position 1: unknown variable '%{nope}'"},
+      {"%{if;x;eq;x;%{nope};b}",
+       "ERROR at position 13: in a parameter of if: at position 1: unknown variable '%{nope}'"},
       {"%{if;%u;~;%n;a;b}", "ERROR at position 1: filter 'if': a regular expression must not have variables"},
       {"%{if;%u;~;(a)\\\\1;a;b}", "ERROR at position 1: filter 'if': a regular expression with a back-reference"},
       {"%{sha256;rounds=0:user}", "ERROR at position 1: filter '%hash': 'rounds' is between 1 and 100000"},
@@ -98,7 +99,8 @@ TEST(Variables, Errors) {
       {"%{user | substr}", "ERROR at position 10: filter 'substr': arguments are missing"},
       {"%{user | md5(salty='x')}", "ERROR at position 14: filter 'md5': unknown parameter 'salty'"},
       {"%{user | regexp(domain, 'x')}", "ERROR at position 10: filter 'regexp': 'expression' must not have variables"},
-      {"%{user | regexp('((a{99}){99}){99}', 'x')}", "ERROR at position 10: filter 'regexp': a regular expression with too many repetitions"},
+      {"%{user | regexp('((a{99}){99}){99}', 'x')}",
+       "ERROR at position 10: filter 'regexp': a regular expression with too many repetitions"},
       {"%{user lower}", "ERROR at position 8: '|' is missing before 'lower'"},
       {"%{user | default('x)}", "ERROR at position 1: '}' is missing"},
   };
@@ -106,33 +108,55 @@ TEST(Variables, Errors) {
 }
 
 TEST(Variables, PatternsThatAreNone) {
-  EXPECT_EQ(expand("%{user | regexp('(', 'x')}").find("ERROR at position 10: filter 'regexp': regular expression: "), 0u);
+  EXPECT_EQ(expand("%{user | regexp('(', 'x')}").find("ERROR at position 10: filter 'regexp': regular expression: "),
+            0u);
 }
 
 TEST(Variables, OfTheConnection) {
   FakeVariables v;
-  v.set(Variable::RemoteIp, "192.0.2.7").set(Variable::LocalPort, "143").set(Variable::Service, "imap").field("forward_x", "y");
+  v.set(Variable::RemoteIp, "192.0.2.7")
+      .set(Variable::LocalPort, "143")
+      .set(Variable::Service, "imap")
+      .field("forward_x", "y");
   EXPECT_EQ(expand("%r %{rip} %{remote_ip} %a %{local_port} %s %{protocol} %{passdb:forward_x}", v),
             "192.0.2.7 192.0.2.7 192.0.2.7 143 143 imap imap y");
 }
 
-TEST(Variables, ValuesAreNotExpandedAgain) {
-  EXPECT_EQ(expand("%u", FakeVariables("%d%{password}")), "%d%{password}");
-}
+TEST(Variables, ValuesAreNotExpandedAgain) { EXPECT_EQ(expand("%u", FakeVariables("%d%{password}")), "%d%{password}"); }
 
 // What Dovecot 2.3.19 makes of these; t/system/variables_test.py asks it about more.
 TEST(Variables, Modifiers) {  // AUTH-33
   FakeVariables v;
   v.set(Variable::LocalPort, "143").set(Variable::Session, " a\"b\\c'd ").set(Variable::LocalName, "mail.example.org");
   constexpr Case kCases[] = {
-      {"%020n", "00000000000000000Joe"}, {"%02n", "Joe"},   {"%0n", "Joe"},       {"%0.020n", "00000000000000000Joe"},
-      {"%1.020n", "000000000000000000oe"}, {"%00.20n", "Joe"}, {"%-30.2n", "Jo"}, {"%30.2n", ""},
-      {"%-2n", "Jo"},                    {"%1.-1n", "o"},   {"%1.-20n", "oe"},      {"%0.-2n", "J"},
-      {"%10.020n", "00000000000000000000"}, {"%Xa", "8f"},  {"%08Xa", "0000008f"}, {"%1.1Xa", "f"},
-      {"%08a", "00000143"},              {"%1.1RLn", "o"},  {"%E{session}", " a\\\"b\\\\c\\'d "},
-      {"%T{session}", " a\"b\\c'd"},     {"%ET{session}", " a\\\"b\\\\c\\'d"},
-      {"%DU{local_name}", "MAIL,DC=EXAMPLE,DC=ORG"}, {"%Hn", "5155"}, {"%16Hn", "5"}, {"%4.16Hn", "0005"},
-      {"%Nn", "b7341d48"},               {"%2.256Nn", "48"}, {"%4Nn", "0"},
+      {"%020n", "00000000000000000Joe"},
+      {"%02n", "Joe"},
+      {"%0n", "Joe"},
+      {"%0.020n", "00000000000000000Joe"},
+      {"%1.020n", "000000000000000000oe"},
+      {"%00.20n", "Joe"},
+      {"%-30.2n", "Jo"},
+      {"%30.2n", ""},
+      {"%-2n", "Jo"},
+      {"%1.-1n", "o"},
+      {"%1.-20n", "oe"},
+      {"%0.-2n", "J"},
+      {"%10.020n", "00000000000000000000"},
+      {"%Xa", "8f"},
+      {"%08Xa", "0000008f"},
+      {"%1.1Xa", "f"},
+      {"%08a", "00000143"},
+      {"%1.1RLn", "o"},
+      {"%E{session}", " a\\\"b\\\\c\\'d "},
+      {"%T{session}", " a\"b\\c'd"},
+      {"%ET{session}", " a\\\"b\\\\c\\'d"},
+      {"%DU{local_name}", "MAIL,DC=EXAMPLE,DC=ORG"},
+      {"%Hn", "5155"},
+      {"%16Hn", "5"},
+      {"%4.16Hn", "0005"},
+      {"%Nn", "b7341d48"},
+      {"%2.256Nn", "48"},
+      {"%4Nn", "0"},
   };
   for (const Case& c : kCases) EXPECT_EQ(expand(c.text, v), c.expected) << c.text;
 }
@@ -140,23 +164,41 @@ TEST(Variables, Modifiers) {  // AUTH-33
 TEST(Variables, Functions) {  // AUTH-33
   FakeVariables v("Joe.t041@Example.ORG");
   constexpr Case kCases[] = {
-      {"%{if;%n;~;J.*;yes;no}", "yes"}, {"%{if;%n;!~;J.*;yes;no}", "no"}, {"%{if;%n;~;^oe$;yes;no}", "no"},
-      {"%{if;1;==;1;yes;no}", "yes"},   {"%{if;10;<;9;yes;no}", "no"},    {"%{if;10;lt;9;yes;no}", "yes"},
-      {"%{if;%n;*;j*;yes;no}", "no"},   {"%{if;%u;*;*@*;%{if;%d;eq;Example.ORG;a;b};c}", "a"},
-      {"%{if;x;*;;a;b}", "b"},          {"%{if;;eq;;a;b}", "a"},          {"%{if;x;eq;y;a}", ""},
-      {"%{if;\\%u;eq;\\%u;a;b}", "a"},  {"%{if;a%%b;eq;a%%b;a%%;b}", "a%"}, {"%{if;\\;;eq;\\;;a\\:;b}", "a:"},
-      {"%{if;x;eq;x;{a};no}", "{a}"},   {"%L{if;x;eq;x;YES;no}", "yes"},  {"%2.1{if;x;eq;x;yes;no}", "s"},
-      {"%{if;%{passdb:nope:d};eq;d;yes;no}", "yes"}, {"%{md5:if;x;eq;x;a;b}", "0cc175b9c0f1b6a831c399e269772661"},
-      {"%M{if;x;eq;x;a;b}", "0cc175b9c0f1b6a831c399e269772661"}, {"%{if;don't;eq;don't;a;b}", "a"},
-      {"%{sha256;rounds=2,salt=x;truncate=32:user}", "86554d6a7d3d2a3e2bdfc6c581404d386befad74a6e370f545349bbbcdb5f1f0"},
-      {"%{env:NO_SUCH_THING}", ""}, {"%{if;a;==;1;yes;no}", ""},
+      {"%{if;%n;~;J.*;yes;no}", "yes"},
+      {"%{if;%n;!~;J.*;yes;no}", "no"},
+      {"%{if;%n;~;^oe$;yes;no}", "no"},
+      {"%{if;1;==;1;yes;no}", "yes"},
+      {"%{if;10;<;9;yes;no}", "no"},
+      {"%{if;10;lt;9;yes;no}", "yes"},
+      {"%{if;%n;*;j*;yes;no}", "no"},
+      {"%{if;%u;*;*@*;%{if;%d;eq;Example.ORG;a;b};c}", "a"},
+      {"%{if;x;*;;a;b}", "b"},
+      {"%{if;;eq;;a;b}", "a"},
+      {"%{if;x;eq;y;a}", ""},
+      {"%{if;\\%u;eq;\\%u;a;b}", "a"},
+      {"%{if;a%%b;eq;a%%b;a%%;b}", "a%"},
+      {"%{if;\\;;eq;\\;;a\\:;b}", "a:"},
+      {"%{if;x;eq;x;{a};no}", "{a}"},
+      {"%L{if;x;eq;x;YES;no}", "yes"},
+      {"%2.1{if;x;eq;x;yes;no}", "s"},
+      {"%{if;%{passdb:nope:d};eq;d;yes;no}", "yes"},
+      {"%{md5:if;x;eq;x;a;b}", "0cc175b9c0f1b6a831c399e269772661"},
+      {"%M{if;x;eq;x;a;b}", "0cc175b9c0f1b6a831c399e269772661"},
+      {"%{if;don't;eq;don't;a;b}", "a"},
+      {"%{sha256;rounds=2,salt=x;truncate=32:user}",
+       "86554d6a7d3d2a3e2bdfc6c581404d386befad74a6e370f545349bbbcdb5f1f0"},
+      {"%{env:NO_SUCH_THING}", ""},
+      {"%{if;a;==;1;yes;no}", ""},
   };
   for (const Case& c : kCases) EXPECT_EQ(expand(c.text, v), c.expected) << c.text;
   EXPECT_EQ(expand("%{sha256;truncate=12:user}", FakeVariables("Joe.t047@Example.ORG")), "0176");
   EXPECT_EQ(expand("%{sha256;truncate=32:user}", FakeVariables("Joe.t046@Example.ORG")), "9e0ab04d");
-  EXPECT_EQ(expand("%{sha256;rounds=2:user}", FakeVariables("Joe.t045@Example.ORG")), "1de38173d119608b38d4eec346b56d84cf4489fb84d72964a9397e6700ed6b0d");
-  EXPECT_EQ(expand("%{sha3-256:user}", FakeVariables("Joe.t057@Example.ORG")), "2c1dd20af032de09b6c37d851fd5a0dea2541aca3a845e71081dc25e3a3b7878");
-  EXPECT_EQ(expand("%{sha256;salt=%n:user}", FakeVariables("Joe.t040@Example.ORG")), "e1c7188c21f9324c559620c6cf65ca845d7e7677fb206edd6387c83e12decacf");
+  EXPECT_EQ(expand("%{sha256;rounds=2:user}", FakeVariables("Joe.t045@Example.ORG")),
+            "1de38173d119608b38d4eec346b56d84cf4489fb84d72964a9397e6700ed6b0d");
+  EXPECT_EQ(expand("%{sha3-256:user}", FakeVariables("Joe.t057@Example.ORG")),
+            "2c1dd20af032de09b6c37d851fd5a0dea2541aca3a845e71081dc25e3a3b7878");
+  EXPECT_EQ(expand("%{sha256;salt=%n:user}", FakeVariables("Joe.t040@Example.ORG")),
+            "e1c7188c21f9324c559620c6cf65ca845d7e7677fb206edd6387c83e12decacf");
   EXPECT_EQ(expand("%{sha256;format=base64,truncate=32:user}", FakeVariables("Joe.t039@Example.ORG")), "1OU7lA==");
   EXPECT_FALSE(expand("%{system:cpu_count}").empty());
   EXPECT_EQ(expand("%{system:hostname}"), expand("%{hostname}"));
@@ -164,7 +206,10 @@ TEST(Variables, Functions) {  // AUTH-33
 
 TEST(Variables, Pipes) {  // AUTH-33
   FakeVariables v;
-  v.set(Variable::LocalPort, "143").set(Variable::Session, "hello").set(Variable::LocalName, "mail.example.org").field("list", "one\ttw\001to\tthree");
+  v.set(Variable::LocalPort, "143")
+      .set(Variable::Session, "hello")
+      .set(Variable::LocalName, "mail.example.org")
+      .field("list", "one\ttw\001to\tthree");
   constexpr Case kCases[] = {
       {"%{lookup('user') | lower}", "joe@example.org"},
       {"%{literal('x\\'y\\n')}", "x'y\n"},
@@ -226,14 +271,17 @@ TEST(Variables, PartsGiveTheirValues) {  // AUTH-19: sinks escape values, and al
   const auto t = Template::compile("(uid=%{user | lower | safe})(x=%{if;a;eq;a;*;b})");
   ASSERT_TRUE(t);
   std::string out;
-  for (const Template::Part& part : t->parts()) out += part.literal + '<' + Template::expand_part(part, FakeVariables()) + '>';
+  for (const Template::Part& part : t->parts())
+    out += part.literal + '<' + Template::expand_part(part, FakeVariables()) + '>';
   EXPECT_EQ(out, "(uid=<joe@example.org>)(x=<*>)<>");
 }
 
 TEST(Variables, UsesWithinFunctions) {
-  const auto t = Template::compile("%{if;%{passdb:host};eq;;%s;%{session | concat(password)}}%{sha1;salt=%r:local_name}");
+  const auto t =
+      Template::compile("%{if;%{passdb:host};eq;;%s;%{session | concat(password)}}%{sha1;salt=%r:local_name}");
   ASSERT_TRUE(t);
-  for (Variable v : {Variable::PassdbField, Variable::Service, Variable::Session, Variable::Password, Variable::RemoteIp, Variable::LocalName})
+  for (Variable v : {Variable::PassdbField, Variable::Service, Variable::Session, Variable::Password,
+                     Variable::RemoteIp, Variable::LocalName})
     EXPECT_TRUE(t->uses(v)) << name_of(v);
   EXPECT_FALSE(t->uses(Variable::Nothing));
   EXPECT_FALSE(t->is_constant());
@@ -253,7 +301,8 @@ TEST(Variables, Limits) {
   std::string many;
   for (int i = 0; i < 600; ++i) many += "%{literal('x')|lfill(9999)}";
   EXPECT_EQ(expand(many), "") << "expansions stay bounded";
-  EXPECT_EQ(expand("%{user | regexp('o', 'x')}", FakeVariables(std::string(5000, 'o'))).find('x'), std::string::npos) << "long subjects are not matched";
+  EXPECT_EQ(expand("%{user | regexp('o', 'x')}", FakeVariables(std::string(5000, 'o'))).find('x'), std::string::npos)
+      << "long subjects are not matched";
 }
 
 TEST(Variables, EveryRowHasAName) {

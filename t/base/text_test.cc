@@ -54,7 +54,17 @@ TEST(TabEscape, RoundTripsEveryByte) {
   std::string all;
   for (int c = 0; c < 256; ++c) all += static_cast<char>(c);
   EXPECT_EQ(tab_unescape(tab_escape(all)), all);
-  EXPECT_EQ(tab_escape(std::string_view("\x01\t\n\r\0", 5)), "\x01" "1" "\x01" "t" "\x01" "n" "\x01" "r" "\x01" "0");
+  EXPECT_EQ(tab_escape(std::string_view("\x01\t\n\r\0", 5)),
+            "\x01"
+            "1"
+            "\x01"
+            "t"
+            "\x01"
+            "n"
+            "\x01"
+            "r"
+            "\x01"
+            "0");
 }
 
 TEST(TabEscape, RefusesUnknownAndUnfinishedEscapes) {
@@ -64,8 +74,12 @@ TEST(TabEscape, RefusesUnknownAndUnfinishedEscapes) {
 
 // RFC 4648 section 10
 TEST(Base64, MatchesTheStandard) {
-  const std::pair<const char*, const char*> kVectors[] = {{"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},
-                                                          {"foo", "Zm9v"},  {"foob", "Zm9vYg=="},  {"fooba", "Zm9vYmE="},
+  const std::pair<const char*, const char*> kVectors[] = {{"", ""},
+                                                          {"f", "Zg=="},
+                                                          {"fo", "Zm8="},
+                                                          {"foo", "Zm9v"},
+                                                          {"foob", "Zm9vYg=="},
+                                                          {"fooba", "Zm9vYmE="},
                                                           {"foobar", "Zm9vYmFy"}};
   for (const auto& [plain, encoded] : kVectors) {
     EXPECT_EQ(base64_encode(plain), encoded);
@@ -78,7 +92,8 @@ TEST(Base64, MatchesTheStandard) {
 }
 
 TEST(Base64, IsStrict) {
-  for (const char* text : {"Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "Z===", "=", "====", "Zm 9v", "Zm9v\n", "Zm9-", "Zg==Zg=="}) {
+  for (const char* text :
+       {"Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "Z===", "=", "====", "Zm 9v", "Zm9v\n", "Zm9-", "Zg==Zg=="}) {
     EXPECT_FALSE(base64_decode(text)) << text;
     EXPECT_FALSE(base64_decode_secret(text)) << text;
   }

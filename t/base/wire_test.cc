@@ -109,7 +109,10 @@ TEST(Wire, AllocatesNothingForCountsThatCannotBe) {
   EXPECT_FALSE(decodes(std::string_view("\xff\xff\xff\xff", 4), list));
   EXPECT_TRUE(list.empty());
   std::string text;
-  EXPECT_FALSE(decodes(std::string_view("\xff\xff\xff\x7f" "abc", 7), text));
+  EXPECT_FALSE(decodes(std::string_view("\xff\xff\xff\x7f"
+                                        "abc",
+                                        7),
+                       text));
 }
 
 }  // namespace

@@ -56,8 +56,10 @@ TEST(Overrides, TheLongerNetworkWins) {
 }
 
 TEST(Overrides, TheLaterOneInTheFileWins) {
-  const Configuration c = load("local = ( { address = \"192.0.2.1\"; login_greeting = \"1\"; },"
-                               "{ address = \"192.0.2.1\"; login_greeting = \"2\"; } );").configuration;
+  const Configuration c = load(
+                              "local = ( { address = \"192.0.2.1\"; login_greeting = \"1\"; },"
+                              "{ address = \"192.0.2.1\"; login_greeting = \"2\"; } );")
+                              .configuration;
   EXPECT_EQ(greeting(c, {"imap", "192.0.2.1", "192.0.2.99", ""}), "2");
 }
 
@@ -65,7 +67,8 @@ TEST(Overrides, InnerBlocksWinAndAllConditionsMustHold) {
   const Configuration c = load(R"(
     local_name = ( { name = [ "*.com", "example.com" ]; login_greeting = "outer";
                      protocol: { imap: { login_greeting = "inner"; }; }; } );
-    remote = ( { network = "10.0.0.0/8"; login_greeting = "remote"; } );)").configuration;
+    remote = ( { network = "10.0.0.0/8"; login_greeting = "remote"; } );)")
+                              .configuration;
   EXPECT_EQ(greeting(c, {"pop3", "192.0.2.1", "192.0.2.9", "example.com"}), "outer");
   EXPECT_EQ(greeting(c, {"imap", "192.0.2.1", "192.0.2.9", "example.com"}), "inner");
   EXPECT_EQ(greeting(c, {"imap", "192.0.2.1", "10.0.0.9", "example.com"}), "inner");
@@ -73,8 +76,10 @@ TEST(Overrides, InnerBlocksWinAndAllConditionsMustHold) {
 }
 
 TEST(Overrides, ExactNamesWinOverWildcardsOfTheSameBlock) {
-  const Configuration c = load("local_name = ( { name = [ \"*.example\", \"a.example\" ]; login_greeting = \"both\"; },"
-                               "{ name = \"*.example\"; login_greeting = \"wild\"; } );").configuration;
+  const Configuration c = load(
+                              "local_name = ( { name = [ \"*.example\", \"a.example\" ]; login_greeting = \"both\"; },"
+                              "{ name = \"*.example\"; login_greeting = \"wild\"; } );")
+                              .configuration;
   EXPECT_EQ(greeting(c, {"imap", "192.0.2.1", "10.0.0.9", "a.example"}), "both");
   EXPECT_EQ(greeting(c, {"imap", "192.0.2.1", "10.0.0.9", "b.example"}), "wild");
 }

@@ -19,8 +19,8 @@ const std::string kPassdb = "passdb = ( { driver = \"static\"; args = \"nopasswo
 TEST(Reader, TheSampleParses) {
   const LoadedConfiguration loaded = load(sample_text());
   EXPECT_EQ(loaded.errors, Texts{});
-  EXPECT_EQ(loaded.warnings, (Texts{
-      fmt::format("x.conf:52: passdb 2.args: unused_key in {} is not used", data_file("postern-sql.conf.ext"))}));
+  EXPECT_EQ(loaded.warnings, (Texts{fmt::format("x.conf:52: passdb 2.args: unused_key in {} is not used",
+                                                data_file("postern-sql.conf.ext"))}));
 }
 
 TEST(Reader, TheSamplesValues) {
@@ -72,7 +72,9 @@ TEST(Reader, ListenersReplaceOneByOne) {
 }
 
 TEST(Reader, ASocketKeepsWhatIsNotSet) {
-  const auto c = load("service: { lmtp: { unix_listener = ( { path = \"lmtp\"; group = \"g\"; }, { path = \"other\"; } ); }; };").configuration;
+  const auto c =
+      load("service: { lmtp: { unix_listener = ( { path = \"lmtp\"; group = \"g\"; }, { path = \"other\"; } ); }; };")
+          .configuration;
   const auto& sockets = c.service("lmtp")->unix_listeners;
   ASSERT_EQ(sockets.size(), 2u);
   EXPECT_EQ(sockets[0].mode, 0666);
@@ -100,38 +102,57 @@ class Errors : public testing::TestWithParam<BadFile> {};
 
 TEST(Reader, ASocketOfAServiceThatIsNoLoginServiceIsToldAbout) {
   EXPECT_EQ(load(kPassdb + "service: { auth: { unix_listener = ( { path = \"userdb\"; } ); }; };").warnings,
-            Texts{"x.conf:2: service.auth.unix_listener: has no effect: only login services listen at sockets in the file system"});
+            Texts{"x.conf:2: service.auth.unix_listener: has no effect: only login services listen at sockets in the "
+                  "file system"});
 }
 
 TEST_P(Errors, NamePlaceValueAndWhatIsAccepted) { EXPECT_EQ(errors_of(kPassdb + GetParam().text), GetParam().error); }
 
 const BadFile kBadFiles[] = {
-    {"login_timeout = 30;", "x.conf:2: login_timeout = 30: is missing units; accepted: a time from 1 sec to 1 day such as \"30 secs\""},
-    {"\nlogin_timeout = \"2 days\";", "x.conf:3: login_timeout = \"2 days\": is too large; accepted: a time from 1 sec to 1 day such as \"30 secs\""},
+    {"login_timeout = 30;",
+     "x.conf:2: login_timeout = 30: is missing units; accepted: a time from 1 sec to 1 day such as \"30 secs\""},
+    {"\nlogin_timeout = \"2 days\";",
+     "x.conf:3: login_timeout = \"2 days\": is too large; accepted: a time from 1 sec to 1 day such as \"30 secs\""},
     {"login_greetin = \"x\";", "x.conf:2: login_greetin = \"x\": is unknown; did you mean login_greeting?"},
     {"zzzzzzzzzzzz = 1;", "x.conf:2: zzzzzzzzzzzz = 1: is unknown"},
     {"Ssl = true;", "x.conf:2: Ssl = true: is unknown; did you mean ssl?"},
     {"auth_verbose = 1;", "x.conf:2: auth_verbose = 1: is a number; accepted: true, false, \"yes\", \"no\""},
-    {"auth_verbose = \"perhaps\";", "x.conf:2: auth_verbose = \"perhaps\": is neither yes nor no; accepted: true, false, \"yes\", \"no\""},
+    {"auth_verbose = \"perhaps\";",
+     "x.conf:2: auth_verbose = \"perhaps\": is neither yes nor no; accepted: true, false, \"yes\", \"no\""},
     {"login_proxy_ttl = -1;", "x.conf:2: login_proxy_ttl = -1: is too small; accepted: a number from 1 to 255"},
-    {"login_proxy_ttl = 1.5;", "x.conf:2: login_proxy_ttl = 1.5: has a decimal point; accepted: a number from 1 to 255"},
-    {"login_proxy_ttl = \"x\";", "x.conf:2: login_proxy_ttl = \"x\": is not a number; accepted: a number from 1 to 255"},
+    {"login_proxy_ttl = 1.5;",
+     "x.conf:2: login_proxy_ttl = 1.5: has a decimal point; accepted: a number from 1 to 255"},
+    {"login_proxy_ttl = \"x\";",
+     "x.conf:2: login_proxy_ttl = \"x\": is not a number; accepted: a number from 1 to 255"},
     {"login_proxy_ttl = [ 1 ];", "x.conf:2: login_proxy_ttl = [ 1 ]: is a list; accepted: a number from 1 to 255"},
     {"login_proxy_ttl = { };", "x.conf:2: login_proxy_ttl: is a group; accepted: a number from 1 to 255"},
     {"ssl = \"maybe\";", "x.conf:2: ssl = \"maybe\": is not one of its words; accepted: no, yes, required"},
-    {"ssl = \"requird\";", "x.conf:2: ssl = \"requird\": is not one of its words (did you mean required?); accepted: no, yes, required"},
-    {"ssl_client_ca_dir = \"certs\";", "x.conf:2: ssl_client_ca_dir = \"certs\": is not an absolute path; accepted: an absolute path"},
+    {"ssl = \"requird\";",
+     "x.conf:2: ssl = \"requird\": is not one of its words (did you mean required?); accepted: no, yes, required"},
+    {"ssl_client_ca_dir = \"certs\";",
+     "x.conf:2: ssl_client_ca_dir = \"certs\": is not an absolute path; accepted: an absolute path"},
     {"base_dir = \"\";", "x.conf:2: base_dir = \"\": is empty; accepted: an absolute path"},
-    {"log_path = \"sysloge\";", "x.conf:2: log_path = \"sysloge\": is not an absolute path; accepted: an absolute path or syslog"},
-    {"protocols = \"imap pop4\";", "x.conf:2: protocols = \"imap pop4\": \"pop4\" is unknown (did you mean pop3?); accepted: a list of imap, pop3, submission, lmtp, sieve"},
+    {"log_path = \"sysloge\";",
+     "x.conf:2: log_path = \"sysloge\": is not an absolute path; accepted: an absolute path or syslog"},
+    {"protocols = \"imap pop4\";",
+     "x.conf:2: protocols = \"imap pop4\": \"pop4\" is unknown (did you mean pop3?); accepted: a list of imap, pop3, "
+     "submission, lmtp, sieve"},
     {"login_trusted_networks = [ \"10.0.0.0/8\", \"10.0.0.0/33\" ];",
-     "x.conf:2: login_trusted_networks = [ \"10.0.0.0/8\", \"10.0.0.0/33\" ]: \"10.0.0.0/33\" is not a network; accepted: addresses or networks such as \"192.0.2.0/24\", in an array or one string"},
-    {"auth_realms = [ 1, 2 ];", "x.conf:2: auth_realms = [ 1, 2 ]: holds something else than strings; accepted: an array of strings, or one string split at blanks and commas"},
-    {"login_greeting = \"a\nb\";", "x.conf:2: login_greeting = \"a\\x0ab\": has a control character; accepted: a string of at most 200 bytes"},
-    {"auth_master_user_separator = \"**\";", "x.conf:2: auth_master_user_separator = \"**\": is too long; accepted: a string of at most 1 bytes"},
-    {"auth_verbose_passwords = \"sha1:x\";", "x.conf:2: auth_verbose_passwords = \"sha1:x\": has no number behind the colon; accepted: no, plain, sha1, each also as WORD:LENGTH"},
+     "x.conf:2: login_trusted_networks = [ \"10.0.0.0/8\", \"10.0.0.0/33\" ]: \"10.0.0.0/33\" is not a network; "
+     "accepted: addresses or networks such as \"192.0.2.0/24\", in an array or one string"},
+    {"auth_realms = [ 1, 2 ];",
+     "x.conf:2: auth_realms = [ 1, 2 ]: holds something else than strings; accepted: an array of strings, or one "
+     "string split at blanks and commas"},
+    {"login_greeting = \"a\nb\";",
+     "x.conf:2: login_greeting = \"a\\x0ab\": has a control character; accepted: a string of at most 200 bytes"},
+    {"auth_master_user_separator = \"**\";",
+     "x.conf:2: auth_master_user_separator = \"**\": is too long; accepted: a string of at most 1 bytes"},
+    {"auth_verbose_passwords = \"sha1:x\";",
+     "x.conf:2: auth_verbose_passwords = \"sha1:x\": has no number behind the colon; accepted: no, plain, sha1, each "
+     "also as WORD:LENGTH"},
     {"service: { imap-logn: { }; };", "x.conf:2: service.imap-logn: is unknown; did you mean imap-login?"},
-    {"service: { auth: { clientlimit = 1; }; };", "x.conf:2: service.auth.clientlimit = 1: is unknown; did you mean client_limit?"},
+    {"service: { auth: { clientlimit = 1; }; };",
+     "x.conf:2: service.auth.clientlimit = 1: is unknown; did you mean client_limit?"},
     {"service: { auth: 1; };", "x.conf:2: service.auth = 1: is not a group; accepted: { ... }"},
     {"service = 1;", "x.conf:2: service = 1: is not a group; accepted: { ... }"},
     {"service: { imap-login: { inet_listener: { imap: { port = 65536; }; }; }; };",
@@ -139,8 +160,10 @@ const BadFile kBadFiles[] = {
     {"service: { imap-login: { inet_listener: { imap: { prot = 1; }; }; }; };",
      "x.conf:2: service.imap-login.inet_listener.imap.prot = 1: is unknown; did you mean port?"},
     {"service: { lmtp: { unix_listener = ( { path = \"l\"; mode = 660; } ); }; };",
-     "x.conf:2: service.lmtp.unix_listener 1.mode = 660: must stand in quotes (libconfig reads it as decimal); accepted: octal digits in quotes such as \"0660\""},
-    {"service: { lmtp: { unix_listener = ( { mode = \"0660\"; } ); }; };", "x.conf:2: service.lmtp.unix_listener 1: needs a path"},
+     "x.conf:2: service.lmtp.unix_listener 1.mode = 660: must stand in quotes (libconfig reads it as decimal); "
+     "accepted: octal digits in quotes such as \"0660\""},
+    {"service: { lmtp: { unix_listener = ( { mode = \"0660\"; } ); }; };",
+     "x.conf:2: service.lmtp.unix_listener 1: needs a path"},
     {"local = ( { ssl = \"no\"; } );", "x.conf:2: local 1: needs address = ..."},
     {"local = \"x\";", "x.conf:2: local = \"x\": is not a list; accepted: ( { ... }, { ... } )"},
     {"remote = ( { network = \"10.0.0.0/8\"; hostname = \"x\"; } );",
@@ -152,26 +175,41 @@ const BadFile kBadFiles[] = {
     {"protocol: { imap4: { ssl = \"no\"; }; };", "x.conf:2: protocol.imap4: is unknown; did you mean imap?"},
     {"protocol: { imap: { protocol: { pop3: { ssl = \"no\"; }; }; }; };",
      "x.conf:2: protocol.imap.protocol.pop3: can never hold inside protocol.imap"},
-    {"auth_cache_size = 5000000000;", "x.conf:2: auth_cache_size = 5000000000: is too large for an integer without L; accepted: 5000000000L"},
-    {"auth_cache_size = 99999999999999999999L;", "x.conf:2: auth_cache_size = 99999999999999999999L: is too large; accepted: integers of 64 bits\n"
-     "x.conf:2: auth_cache_size = 9223372036854775807: is too large; accepted: a size from 0 to 1024 T such as \"64 M\""},
-    {"first_valid_uid = 0xFFFFFFFF;", "x.conf:2: first_valid_uid = 0xFFFFFFFF: is too large for an integer without L; accepted: 0xFFFFFFFFL\n"
+    {"auth_cache_size = 5000000000;",
+     "x.conf:2: auth_cache_size = 5000000000: is too large for an integer without L; accepted: 5000000000L"},
+    {"auth_cache_size = 99999999999999999999L;",
+     "x.conf:2: auth_cache_size = 99999999999999999999L: is too large; accepted: integers of 64 bits\n"
+     "x.conf:2: auth_cache_size = 9223372036854775807: is too large; accepted: a size from 0 to 1024 T such as \"64 "
+     "M\""},
+    {"first_valid_uid = 0xFFFFFFFF;",
+     "x.conf:2: first_valid_uid = 0xFFFFFFFF: is too large for an integer without L; accepted: 0xFFFFFFFFL\n"
      "x.conf:2: first_valid_uid = -1: is too small; accepted: a number from 0 to 4294967294"},
     // MASTER-3
     {"service: { imap-login: { process_min_avail = 5; process_limit = 4; }; };",
      "x.conf:2: service.imap-login.process_min_avail = 5: 5 is more than process_limit; accepted: up to 4"},
-    {"service: { log: { process_limit = 2; }; };", "x.conf:2: service.log.process_limit = 2: there is one process of this service; accepted: 1"},
+    {"service: { log: { process_limit = 2; }; };",
+     "x.conf:2: service.log.process_limit = 2: there is one process of this service; accepted: 1"},
     {"service: { imap-login: { inet_listener: { other: { port = 110; address = \"::\"; }; }; }; };",
      "x.conf:2: service.pop3-login.inet_listener.pop3: :: port 110 is already a listener of imap-login.other"},
-    {"auth_cache_size = 64;", "x.conf:2: auth_cache_size = 64: is too small; accepted: 0, or at least 1 K (the unit is bytes)"},
-    {"auth_username_translation = \"abc\";", "x.conf:2: auth_username_translation = \"abc\": has an odd number of characters; accepted: pairs"},
+    {"auth_cache_size = 64;",
+     "x.conf:2: auth_cache_size = 64: is too small; accepted: 0, or at least 1 K (the unit is bytes)"},
+    {"auth_username_translation = \"abc\";",
+     "x.conf:2: auth_username_translation = \"abc\": has an odd number of characters; accepted: pairs"},
     {"ssl_cert = \"/a\";", "x.conf:2: ssl_cert: is of no use without ssl_key"},
-    {"local = ( { address = \"127.0.0.1\"; ssl_cert = \"/a\"; } );", "x.conf:2: local: a block sets ssl_cert without ssl_key"},
+    {"local = ( { address = \"127.0.0.1\"; ssl_cert = \"/a\"; } );",
+     "x.conf:2: local: a block sets ssl_cert without ssl_key"},
     // syntax
-    {"ssl = yes;", "x.conf:2: syntax error in or before: ssl = yes;; accepted: NAME = VALUE; with strings, times and yes/no in quotes"},
-    {"ssl = \"no\";\nssl = \"yes\";", "x.conf:3: duplicate setting name in or before: ssl = \"yes\";; accepted: NAME = VALUE; with strings, times and yes/no in quotes"},
-    {"login_timeout = 60 secs;", "x.conf:2: syntax error in or before: login_timeout = 60 secs;; accepted: NAME = VALUE; with strings, times and yes/no in quotes"},
-    {"@include \"/nowhere/x.conf\"\n", "x.conf:2: @include \"/nowhere/x.conf\": cannot be included: No such file or directory"},
+    {"ssl = yes;",
+     "x.conf:2: syntax error in or before: ssl = yes;; accepted: NAME = VALUE; with strings, times and yes/no in "
+     "quotes"},
+    {"ssl = \"no\";\nssl = \"yes\";",
+     "x.conf:3: duplicate setting name in or before: ssl = \"yes\";; accepted: NAME = VALUE; with strings, times and "
+     "yes/no in quotes"},
+    {"login_timeout = 60 secs;",
+     "x.conf:2: syntax error in or before: login_timeout = 60 secs;; accepted: NAME = VALUE; with strings, times and "
+     "yes/no in quotes"},
+    {"@include \"/nowhere/x.conf\"\n",
+     "x.conf:2: @include \"/nowhere/x.conf\": cannot be included: No such file or directory"},
     {"@include \"/dev/zero\"\n", "x.conf:2: @include \"/dev/zero\": cannot be included: not a regular file"},
 };
 
@@ -192,12 +230,15 @@ TEST(Reader, NulBytesAreRefused) {
 }
 
 TEST(Reader, LargeIntegersInStringsAndCommentsAreNone) {
-  EXPECT_EQ(errors_of(kPassdb + "hostname = \"5000000000\"; # 5000000000\n/* 5000000000 */ auth_cache_size = 5000000000L;"), "");
+  EXPECT_EQ(
+      errors_of(kPassdb + "hostname = \"5000000000\"; # 5000000000\n/* 5000000000 */ auth_cache_size = 5000000000L;"),
+      "");
 }
 
 TEST(Reader, SecretsDoNotShowInErrors) {
-  const std::string errors = errors_of("passdb = ( { driver = \"redis\"; sql_connect = \"password=hush\"; } );\n"
-                                       "ssl_ca = \"-----BEGIN PRIVATE KEY-----\";\nssl_min_protocol = \"-----BEGIN x\";");
+  const std::string errors = errors_of(
+      "passdb = ( { driver = \"redis\"; sql_connect = \"password=hush\"; } );\n"
+      "ssl_ca = \"-----BEGIN PRIVATE KEY-----\";\nssl_min_protocol = \"-----BEGIN x\";");
   EXPECT_EQ(errors.find("hush"), std::string::npos);
   EXPECT_EQ(errors.find("BEGIN"), std::string::npos);
   EXPECT_NE(errors.find("<hidden>"), std::string::npos);
@@ -243,7 +284,8 @@ TEST_F(Folder, SyntaxErrorsOfIncludedFilesShowTheirLine) {
   const std::string main = write("main.conf", "@include \"more.conf\"\n");
   const Texts errors = load_configuration(main, {}).errors;
   ASSERT_EQ(errors.size(), 1u);
-  EXPECT_TRUE(errors[0].starts_with(path_ + "/more.conf:2: syntax error in or before: auth_debug == true;")) << errors[0];
+  EXPECT_TRUE(errors[0].starts_with(path_ + "/more.conf:2: syntax error in or before: auth_debug == true;"))
+      << errors[0];
 }
 
 TEST_F(Folder, AFileThatIncludesItself) {
@@ -263,21 +305,25 @@ TEST_F(Folder, SecretsThatEverybodyCanReadAreWarnedOf) {
 
 TEST(Reader, Warnings) {
   EXPECT_EQ(warnings_of(""), "x.conf:0: passdb: there is none: nobody can log in");
-  EXPECT_EQ(warnings_of(kPassdb + "auth_cache_size = 1024;"), "x.conf:2: auth_cache_size = 1024: 1024 bytes is very small; did you mean \"1024 K\"?");
+  EXPECT_EQ(warnings_of(kPassdb + "auth_cache_size = 1024;"),
+            "x.conf:2: auth_cache_size = 1024: 1024 bytes is very small; did you mean \"1024 K\"?");
   EXPECT_EQ(warnings_of(kPassdb + "auth_cache_size = \"64 M\"; service: { auth: { vsz_limit = \"100 M\"; }; };"),
             "x.conf:2: service.auth.vsz_limit = \"100 M\": 104857600 bytes leave no room for auth_cache_size");
   EXPECT_EQ(warnings_of(kPassdb + "service: { auth: { client_limit = 150; }; };"),
             "x.conf:2: service.auth.client_limit = 150: 150 is less than the 200 login processes that there may be");
   EXPECT_EQ(warnings_of(kPassdb + "service: { imap-login: { inet_listener: { imap: { haproxy = true; }; }; }; };"),
-            "x.conf:2: service.imap-login.inet_listener.imap: takes nobody's PROXY header: haproxy_trusted_networks is empty");
+            "x.conf:2: service.imap-login.inet_listener.imap: takes nobody's PROXY header: haproxy_trusted_networks is "
+            "empty");
 }
 
 // --- values --------------------------------------------------------------------------------
 
 TEST(Reader, FormsOfValues) {
-  const Settings s = settings_of("auth_debug = \"yes\"; ssl = false; login_max_line = \"2 K\"; mail_uid = 500; reload_drain_timeout = \"infinite\";"
-                                 "auth_mechanisms = \"PLAIN, Login\"; ssl_min_protocol = \"tlsv1.3\"; login_proxy_max_reconnects = \"0\";"
-                                 "auth_verbose_passwords = \"sha1:6\"; auth_realms = ( \"a\", \"b\" ); login_greeting = \"a\" \"b\";");
+  const Settings s = settings_of(
+      "auth_debug = \"yes\"; ssl = false; login_max_line = \"2 K\"; mail_uid = 500; reload_drain_timeout = "
+      "\"infinite\";"
+      "auth_mechanisms = \"PLAIN, Login\"; ssl_min_protocol = \"tlsv1.3\"; login_proxy_max_reconnects = \"0\";"
+      "auth_verbose_passwords = \"sha1:6\"; auth_realms = ( \"a\", \"b\" ); login_greeting = \"a\" \"b\";");
   EXPECT_TRUE(s.flag(Key::auth_debug));
   EXPECT_EQ(s.text(Key::ssl), "no");
   EXPECT_EQ(s.number(Key::login_max_line), 2048);
@@ -299,8 +345,12 @@ TEST(Reader, PemMayStandInTheFile) {
 // --- -o --------------------------------------------------------------------------------------
 
 TEST(Assignments, TakeDotsOrSlashes) {
-  const Texts o{"service.imap-login.service_count=0", "service/imap-login/client_limit=77", "hostname=mx.example",
-                "login_timeout=1 min", "auth_realms=[\"a\"]", "login_greeting="};
+  const Texts o{"service.imap-login.service_count=0",
+                "service/imap-login/client_limit=77",
+                "hostname=mx.example",
+                "login_timeout=1 min",
+                "auth_realms=[\"a\"]",
+                "login_greeting="};
   const LoadedConfiguration loaded = load(kPassdb + "hostname = \"other\";", o);
   EXPECT_EQ(loaded.errors, Texts{});
   EXPECT_EQ(loaded.configuration.service("imap-login")->client_limit, 77);
@@ -321,7 +371,8 @@ TEST(Assignments, Errors) {
   EXPECT_EQ(errors_of(kPassdb, {"passdb.2.args=x"}), "-o: passdb.2.args=x: there is no place of that name");
   EXPECT_EQ(errors_of(kPassdb, {"login_timeout=5"}),
             "-o: login_timeout = 5: is missing units; accepted: a time from 1 sec to 1 day such as \"30 secs\"");
-  EXPECT_EQ(errors_of(kPassdb, {"auth_cache_size=5000000000"}), "-o: auth_cache_size = 5000000000: is too large for an integer without L");
+  EXPECT_EQ(errors_of(kPassdb, {"auth_cache_size=5000000000"}),
+            "-o: auth_cache_size = 5000000000: is too large for an integer without L");
   EXPECT_EQ(errors_of(kPassdb, {"hostname.x=1"}), "-o: hostname: is a group; accepted: a string of at most 255 bytes");
 }
 

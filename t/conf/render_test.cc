@@ -27,22 +27,29 @@ TEST(Dump, OfNothingIsNothing) {
 }
 
 TEST(Dump, ShowsWhatDiffers) {
-  EXPECT_EQ(render_configuration(load("hostname = \"h\"; login_timeout = \"90 secs\"; ssl = \"yes\";"
-                                      "service: { imap-login: { process_limit = 5; inet_listener: { imap: { port = 1143; }; }; }; };")
-                                     .configuration, false, true),
-            "# x.conf\nhostname = \"h\";\nlogin_timeout = \"90 secs\";\nservice: {\n  imap-login: {\n    process_limit = 5;\n"
-            "    inet_listener: {\n      imap: {\n        port = 1143;\n      };\n    };\n  };\n};\n");
+  EXPECT_EQ(
+      render_configuration(
+          load("hostname = \"h\"; login_timeout = \"90 secs\"; ssl = \"yes\";"
+               "service: { imap-login: { process_limit = 5; inet_listener: { imap: { port = 1143; }; }; }; };")
+              .configuration,
+          false, true),
+      "# x.conf\nhostname = \"h\";\nlogin_timeout = \"90 secs\";\nservice: {\n  imap-login: {\n    process_limit = 5;\n"
+      "    inet_listener: {\n      imap: {\n        port = 1143;\n      };\n    };\n  };\n};\n");
 }
 
 TEST(Dump, ReadsBack) {
   expect_round_trip(sample_text());
   expect_round_trip("ssl = \"no\"; login_greeting = \"a \\\"quoted\\\" \\\\ text\"; auth_cache_size = 5000000001L;");
-  expect_round_trip("service: { imap-login: { service_count = 1; vsz_limit = 0; }; pop3-login: { vsz_limit = \"1 G\"; }; };");
-  expect_round_trip("service: { lmtp: { unix_listener = ( { path = \"lmtp\"; mode = \"0600\"; }, { path = \"/l\"; } ); }; };");
+  expect_round_trip(
+      "service: { imap-login: { service_count = 1; vsz_limit = 0; }; pop3-login: { vsz_limit = \"1 G\"; }; };");
+  expect_round_trip(
+      "service: { lmtp: { unix_listener = ( { path = \"lmtp\"; mode = \"0600\"; }, { path = \"/l\"; } ); }; };");
   expect_round_trip("service: { lmtp: { unix_listener = ( { path = \"lmtp\"; group = \"g\"; } ); }; };");
   expect_round_trip("default_process_limit = 7; default_idle_kill = 0; default_vsz_limit = \"unlimited\";");
   expect_round_trip("ssl_ca = \"-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n\";");
-  expect_round_trip("passdb = ( { driver = \"static\"; fields: { reason = \"Try another\"; nologin = true; }; default_fields = \"a b=c\"; } );");
+  expect_round_trip(
+      "passdb = ( { driver = \"static\"; fields: { reason = \"Try another\"; nologin = true; }; default_fields = \"a "
+      "b=c\"; } );");
 }
 
 TEST(Dump, NestedFilterBlocksReadBack) {
@@ -54,10 +61,12 @@ TEST(Dump, NestedFilterBlocksReadBack) {
 }
 
 TEST(Dump, HidesSecrets) {
-  const std::string text = "ssl_cert = \"/c\"; ssl_key = \"-----BEGIN PRIVATE KEY-----\nhush\";"
-                           "passdb = ( { driver = \"static\"; args = \"password=hush nopassword=y\"; override_fields = \"pass=hush\"; },"
-                           "{ driver = \"sql\"; sql_driver = \"sqlite\"; sql_connect = \"password=hush\"; },"
-                           "{ driver = \"oauth2\"; oauth2_introspection_url = \"https://mail:hush@id.example.org/\"; oauth2_client_secret = \"hush\"; } );";
+  const std::string text =
+      "ssl_cert = \"/c\"; ssl_key = \"-----BEGIN PRIVATE KEY-----\nhush\";"
+      "passdb = ( { driver = \"static\"; args = \"password=hush nopassword=y\"; override_fields = \"pass=hush\"; },"
+      "{ driver = \"sql\"; sql_driver = \"sqlite\"; sql_connect = \"password=hush\"; },"
+      "{ driver = \"oauth2\"; oauth2_introspection_url = \"https://mail:hush@id.example.org/\"; oauth2_client_secret = "
+      "\"hush\"; } );";
   for (bool all : {false, true}) {
     const std::string hidden = render_configuration(load(text).configuration, all, false);
     EXPECT_EQ(hidden.find("hush"), std::string::npos) << hidden;

@@ -67,26 +67,24 @@ TEST(Values, EveryRowHasADefaultWithinItsLimitsAndASentence) {
 
 TEST(Values, DefaultsThatRulesGive) {
   const Settings s;
-  EXPECT_EQ(s.time(Key::login_timeout), Milliseconds(180000));          // CONST-1
-  EXPECT_EQ(s.time(Key::auth_request_timeout), Milliseconds(150000));   // CONST-2
-  EXPECT_EQ(s.number(Key::login_max_line), 1026);                       // CONST-3
-  EXPECT_EQ(s.number(Key::login_max_output), 4096);                     // CONST-4
-  EXPECT_EQ(s.number(Key::login_max_sasl), 8192);                       // CONST-5
-  EXPECT_EQ(s.number(Key::login_max_literal), 8192);                    // CONST-6
-  EXPECT_EQ(s.number(Key::imap_max_tag), 126);                          // CONST-7
-  EXPECT_EQ(s.number(Key::login_max_bad_commands), 3);                  // CONST-8
-  EXPECT_EQ(s.number(Key::login_proxy_ttl), 5);                         // CONST-9
-  EXPECT_EQ(s.number(Key::imap_id_retain_size), 256);                   // CONST-11
-  EXPECT_EQ(s.number(Key::login_proxy_max_line), 4096);                 // CONST-12
+  EXPECT_EQ(s.time(Key::login_timeout), Milliseconds(180000));                      // CONST-1
+  EXPECT_EQ(s.time(Key::auth_request_timeout), Milliseconds(150000));               // CONST-2
+  EXPECT_EQ(s.number(Key::login_max_line), 1026);                                   // CONST-3
+  EXPECT_EQ(s.number(Key::login_max_output), 4096);                                 // CONST-4
+  EXPECT_EQ(s.number(Key::login_max_sasl), 8192);                                   // CONST-5
+  EXPECT_EQ(s.number(Key::login_max_literal), 8192);                                // CONST-6
+  EXPECT_EQ(s.number(Key::imap_max_tag), 126);                                      // CONST-7
+  EXPECT_EQ(s.number(Key::login_max_bad_commands), 3);                              // CONST-8
+  EXPECT_EQ(s.number(Key::login_proxy_ttl), 5);                                     // CONST-9
+  EXPECT_EQ(s.number(Key::imap_id_retain_size), 256);                               // CONST-11
+  EXPECT_EQ(s.number(Key::login_proxy_max_line), 4096);                             // CONST-12
   EXPECT_EQ(s.time(Key::proxy_host_immediate_failure_after), Milliseconds(30000));  // CONST-16
-  EXPECT_EQ(s.time(Key::auth_max_delay_until), Milliseconds(300000));   // CONST-21
+  EXPECT_EQ(s.time(Key::auth_max_delay_until), Milliseconds(300000));               // CONST-21
   EXPECT_EQ(s.text(Key::auth_username_format), "%Lu");
   EXPECT_EQ(s.list(Key::listen), (std::vector<std::string>{"*", "::"}));
 }
 
-TEST(Values, QuotedTextKeepsQuotesAndBackslashes) {
-  EXPECT_EQ(quoted("a\"b\\c\n"), R"("a\"b\\c\n")");
-}
+TEST(Values, QuotedTextKeepsQuotesAndBackslashes) { EXPECT_EQ(quoted("a\"b\\c\n"), R"("a\"b\\c\n")"); }
 
 TEST(Fields, NamesWithAndWithoutValues) {
   const FieldList expected{{"proxy", "y"}, {"host", "a=b"}, {"nologin", ""}, {"pass", ""}};

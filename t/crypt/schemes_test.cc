@@ -38,23 +38,27 @@ constexpr Vector kVectors[] = {
     {"{SSHA}vh5yFi/dQyyuPAjjP/1vgQwM7AVzYWx0U0FMVA==", false},
     {"{SSHA256}GOc7XCdQvD3LA61y9uPwrtdRNjPs6nA/Xqkzg1Vx6ctzYWx0U0FMVA==", false},
     {"{SSHA256.hex}18e73b5c2750bc3dcb03ad72f6e3f0aed7513633ecea703f5ea933835571e9cb73616c7453414c54", false},
-    {"{SSHA512}eYWuCIbInkjRfZf4Gy4fn+ZNh5ahfq38/Jim4J+iNkFS32ihkEsYXipRe+d8wbQC3ICYT7AVeNq4WxvjlM6k4XNhbHRTQUxU", false},
+    {"{SSHA512}eYWuCIbInkjRfZf4Gy4fn+ZNh5ahfq38/Jim4J+iNkFS32ihkEsYXipRe+d8wbQC3ICYT7AVeNq4WxvjlM6k4XNhbHRTQUxU",
+     false},
     {"{MD5}$1$abcdefgh$cHJi5PXp/ki/ktXzqlk6I1", true},
     {"{MD5}5ebe2294ecd0e0f08eab7690d2a6ee69", true},
     {"{MD5-CRYPT}$1$abcdefgh$cHJi5PXp/ki/ktXzqlk6I1", true},
     {"{SHA256-CRYPT}$5$abcdefgh$gruCpC7VkOTspMQTTSAR8mtlO9Upms.fwqE5y16JVM.", true},
-    {"{SHA512-CRYPT}$6$abcdefgh$ltjgWl6579NluT/Vi1nwEvcil.G5Nbc4NiXZaNGStk8PSwGfQv72N2CKPPrVACtLtip/cZ/1GM/O6IND4WQhG.", true},
+    {"{SHA512-CRYPT}$6$abcdefgh$ltjgWl6579NluT/Vi1nwEvcil.G5Nbc4NiXZaNGStk8PSwGfQv72N2CKPPrVACtLtip/cZ/1GM/O6IND4WQhG.",
+     true},
     {"{CRYPT}$5$abcdefgh$gruCpC7VkOTspMQTTSAR8mtlO9Upms.fwqE5y16JVM.", true},
     {"{CRYPT}$y$j75$abcdefghijklmnop$vZlXu1XtxOBWRxjOpQqONp1WYfMO0dN.H4xeSMU2ZvC", true},
     {"{BLF-CRYPT}$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a", true},
     {"{PBKDF2}$1$abcSalt$5000$6b34726c93d428ea12950fce5054a2f76b19d081", true},
 #ifdef HAVE_SODIUM
-    {"{ARGON2ID}$argon2id$v=19$m=8192,t=1,p=1$pWrho6wR4zXBJz3ZxrTp/Q$vyw/ub08yniMmPYxsw2Ow/wVJlbihsjrgzsI/b4lg2U", true},
+    {"{ARGON2ID}$argon2id$v=19$m=8192,t=1,p=1$pWrho6wR4zXBJz3ZxrTp/Q$vyw/ub08yniMmPYxsw2Ow/wVJlbihsjrgzsI/b4lg2U",
+     true},
     {"{ARGON2I}$argon2i$v=19$m=8192,t=3,p=1$THRbHFezjVa9C2kFAYWZCg$Hm4qVn4Dfymof0JPp3Ft7GHQ0fHoGANlmHz9gyrejtU", true},
 #endif
 };
 
-VerifyResult verify(std::string_view stored, std::string_view password, std::string_view scheme = "CRYPT", bool literal = false) {
+VerifyResult verify(std::string_view stored, std::string_view password, std::string_view scheme = "CRYPT",
+                    bool literal = false) {
   return verify_password(stored, password, scheme, literal).result;
 }
 
@@ -110,14 +114,17 @@ TEST(Schemes, MadeAndChecked) {
       const auto made = make_password(scheme, {"secret", "joe@example.org", 0});
       ASSERT_TRUE(made) << scheme << ": " << made.error();
       EXPECT_EQ(made->reveal().find('{' + scheme.substr(0, name.size())), 0u);
-      EXPECT_EQ(verify_password(made->reveal(), "secret", "X", false, "joe@example.org").result, VerifyResult::Match) << made->reveal();
-      EXPECT_EQ(verify_password(made->reveal(), "secreT", "X", false, "joe@example.org").result, VerifyResult::Mismatch) << made->reveal();
+      EXPECT_EQ(verify_password(made->reveal(), "secret", "X", false, "joe@example.org").result, VerifyResult::Match)
+          << made->reveal();
+      EXPECT_EQ(verify_password(made->reveal(), "secreT", "X", false, "joe@example.org").result, VerifyResult::Mismatch)
+          << made->reveal();
     }
 }
 
 TEST(Schemes, Rounds) {
   EXPECT_EQ(make_password("BLF-CRYPT", {"x", "", 6})->reveal().find("{BLF-CRYPT}$2y$06$"), 0u);
-  EXPECT_EQ(make_password("BLF-CRYPT", {"x", "", 1})->reveal().find("{BLF-CRYPT}$2y$04$"), 0u) << "as few as there can be";
+  EXPECT_EQ(make_password("BLF-CRYPT", {"x", "", 1})->reveal().find("{BLF-CRYPT}$2y$04$"), 0u)
+      << "as few as there can be";
   EXPECT_EQ(make_password("sha512-crypt", {"x", "", 1500})->reveal().find("{SHA512-CRYPT}$6$rounds=1500$"), 0u);
   EXPECT_EQ(make_password("SHA512-CRYPT", {"x"})->reveal().find("rounds"), std::string_view::npos);
   EXPECT_EQ(make_password("SCRAM-SHA-1", {"x", "", 100})->reveal().find("{SCRAM-SHA-1}4096,"), 0u) << "RFC 7677";
@@ -134,23 +141,28 @@ TEST(Schemes, CannotBeMade) {
 // The realm is what follows the last @, nothing without one.
 TEST(Schemes, DigestMd5KnowsItsUser) {
   EXPECT_EQ(make_password("DIGEST-MD5", {"x", "joe"})->reveal(), "{DIGEST-MD5}fe51fb6a6ab23ab9509171798942a27c");
-  EXPECT_EQ(make_password("DIGEST-MD5", {"x", "joe@example.org"})->reveal(), "{DIGEST-MD5}737dd63253a3039b39590f9a745cf402");
+  EXPECT_EQ(make_password("DIGEST-MD5", {"x", "joe@example.org"})->reveal(),
+            "{DIGEST-MD5}737dd63253a3039b39590f9a745cf402");
   EXPECT_EQ(make_password("DIGEST-MD5", {"x", "joe@a@b"})->reveal(), "{DIGEST-MD5}1b6c570471e10615ba504fac548a64fd");
 }
 
 TEST(Schemes, Weak) {  // auth_allow_weak_schemes
-  for (const char* stored : {"{MD5}x", "{CRYPT}$1$x$y", "{CRYPT}FRvSMFcE35hzo", "FRvSMFcE35hzo", "{CRAM-MD5}x", "{PLAIN-MD4.b64}x", "{LDAP-MD5}x"})
+  for (const char* stored : {"{MD5}x", "{CRYPT}$1$x$y", "{CRYPT}FRvSMFcE35hzo", "FRvSMFcE35hzo", "{CRAM-MD5}x",
+                             "{PLAIN-MD4.b64}x", "{LDAP-MD5}x"})
     EXPECT_TRUE(is_weak(stored, "CRYPT")) << stored;
-  for (const char* stored : {"{CRYPT}$2y$05$x", "$6$x", "{SHA1}x", "{PLAIN}x", "{DIGEST-MD5}x", "{NOPE}x"}) EXPECT_FALSE(is_weak(stored, "CRYPT")) << stored;
+  for (const char* stored : {"{CRYPT}$2y$05$x", "$6$x", "{SHA1}x", "{PLAIN}x", "{DIGEST-MD5}x", "{NOPE}x"})
+    EXPECT_FALSE(is_weak(stored, "CRYPT")) << stored;
 }
 
 // AUTH-27: mechanisms get the password or their own scheme's data, decoded.
 TEST(Schemes, SecretsForProofs) {
-  const auto state = secret_for_proof("{HMAC-MD5}cd3ba7deaad6e5ca23448ba42e379747a9e0f7f1fbc00c8a81bbaac395731b56", "PLAIN", false, "CRAM-MD5", "CRAM-MD5");
+  const auto state = secret_for_proof("{HMAC-MD5}cd3ba7deaad6e5ca23448ba42e379747a9e0f7f1fbc00c8a81bbaac395731b56",
+                                      "PLAIN", false, "CRAM-MD5", "CRAM-MD5");
   ASSERT_TRUE(state);
   EXPECT_TRUE(state->verifier);
   EXPECT_EQ(state->data.size(), 32u);
-  const auto digest = secret_for_proof("{DIGEST-MD5}fe51fb6a6ab23ab9509171798942a27c", "PLAIN", false, "DIGEST-MD5", "DIGEST-MD5");
+  const auto digest =
+      secret_for_proof("{DIGEST-MD5}fe51fb6a6ab23ab9509171798942a27c", "PLAIN", false, "DIGEST-MD5", "DIGEST-MD5");
   ASSERT_TRUE(digest);
   EXPECT_EQ(digest->data.size(), 16u);
   EXPECT_FALSE(secret_for_proof("{DIGEST-MD5}fe51", "PLAIN", false, "DIGEST-MD5", "DIGEST-MD5")) << "too short";
@@ -161,7 +173,8 @@ TEST(Schemes, SecretsForProofs) {
 }
 
 TEST(Schemes, ReasonsNeverShowTheData) {
-  for (const char* stored : {"{SHA256}topsecretdata", "topsecretdata", "{ARGON2ID}topsecretdata", "{PBKDF2}topsecretdata"})
+  for (const char* stored :
+       {"{SHA256}topsecretdata", "topsecretdata", "{ARGON2ID}topsecretdata", "{PBKDF2}topsecretdata"})
     EXPECT_EQ(verify_password(stored, "x", "CRYPT").why.find("topsecret"), std::string::npos) << stored;
 }
 

@@ -100,9 +100,10 @@ TEST(Admin, RequestsAndAnswersSurvive) {
 }
 
 TEST(Admin, RefusesNonsense) {
-  for (const char* line : {"", "x", "[]", "1", "{\"v\":1", "{\"cmd\":\"who\"}", "{\"v\":2,\"cmd\":\"who\"}", "{\"v\":1,\"cmd\":7}",
-                           "{\"v\":1,\"cmd\":\"who\",\"users\":\"joe\"}", "{\"v\":1,\"cmd\":\"who\",\"users\":[1]}", "{\"v\":\"1\"}",
-                           "{\"v\":1,\"proxied\":1}", "{\"v\":4294967297,\"cmd\":\"who\"}"})
+  for (const char* line :
+       {"", "x", "[]", "1", "{\"v\":1", "{\"cmd\":\"who\"}", "{\"v\":2,\"cmd\":\"who\"}", "{\"v\":1,\"cmd\":7}",
+        "{\"v\":1,\"cmd\":\"who\",\"users\":\"joe\"}", "{\"v\":1,\"cmd\":\"who\",\"users\":[1]}", "{\"v\":\"1\"}",
+        "{\"v\":1,\"proxied\":1}", "{\"v\":4294967297,\"cmd\":\"who\"}"})
     EXPECT_FALSE(decode_admin_request(line)) << line;
   EXPECT_FALSE(decode_admin_request(std::string(kMaxAdminLine, '[')));
   EXPECT_FALSE(decode_admin_answer("{\"user\":\"x\",\"port\":70000}"));

@@ -32,8 +32,7 @@ TEST_F(FarewellsTest, TheOtherSideClosesFirst) {
 TEST_F(FarewellsTest, WhatCannotBeSaidIsNotSaid) {
   auto [near, far] = test::tcp_pair();
   const std::string noise(1 << 20, 'x');
-  while (::write(near.get(), noise.data(), noise.size()) > 0) {
-  }
+  while (::write(near.get(), noise.data(), noise.size()) > 0) {}
   farewells.say(Stream(std::move(near)), "QUIT\r\n");
   EXPECT_EQ(farewells.size(), 0u);
   std::string heard;

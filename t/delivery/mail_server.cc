@@ -11,7 +11,8 @@
 
 namespace postern::test {
 
-MailServer::MailServer(Loop& loop) : loop_(loop), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+MailServer::MailServer(Loop& loop)
+    : loop_(loop), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
   sockaddr_in a{};
   a.sin_family = AF_INET;
   a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -21,7 +22,8 @@ MailServer::MailServer(Loop& loop) : loop_(loop), listener_(::socket(AF_INET, SO
   ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&a), &size);
   port = ntohs(a.sin_port);
   watch_.start(
-      loop_, listener_.get(), EV_READ, [](evutil_socket_t, short, void* self) { static_cast<MailServer*>(self)->accept(); }, this);
+      loop_, listener_.get(), EV_READ,
+      [](evutil_socket_t, short, void* self) { static_cast<MailServer*>(self)->accept(); }, this);
 }
 
 size_t MailServer::count(std::string_view what) const {
@@ -39,7 +41,10 @@ void MailServer::accept() {
   Connection& c = *all_.back();
   c.watch.start(
       loop_, c.fd.get(), EV_READ,
-      [](evutil_socket_t, short, void* p) { static_cast<Connection*>(p)->server->on_readable(*static_cast<Connection*>(p)); }, &c);
+      [](evutil_socket_t, short, void* p) {
+        static_cast<Connection*>(p)->server->on_readable(*static_cast<Connection*>(p));
+      },
+      &c);
   if (!closes(c, "banner")) say(c, "220 bk ready\r\n");
 }
 
@@ -49,8 +54,7 @@ void MailServer::on_readable(Connection& c) {
   if (n < 0 && errno == EAGAIN) return;
   if (n <= 0) return close(c);
   c.in.append(buffer, static_cast<size_t>(n));
-  while (c.fd && step(c)) {
-  }
+  while (c.fd && step(c)) {}
   const bool in_message = c.in_data || c.chunk > 0;
   if (c.fd && in_message && !reads) c.watch.set(0);
 }
@@ -93,10 +97,8 @@ bool MailServer::read_message(Connection& c) {
   if (c.in.empty() || closes(c, "body")) return false;
   std::string text;
   size_t taken = static_cast<size_t>(std::min<uint64_t>(c.chunk, c.in.size()));
-  if (c.in_data)
-    taken = c.data.read(c.in, text);
-  else
-    text = c.in.substr(0, taken), c.chunk -= taken;
+  if (c.in_data) taken = c.data.read(c.in, text);
+  else text = c.in.substr(0, taken), c.chunk -= taken;
   c.in.erase(0, taken);
   keep(text);
   if (c.in_data ? !c.data.at_end() : c.chunk > 0 || !c.last) return true;
@@ -121,7 +123,9 @@ void MailServer::end_message(Connection& c) {
   }
 }
 
-void MailServer::say(Connection& c, std::string_view text) { EXPECT_EQ(::write(c.fd.get(), text.data(), text.size()), static_cast<ssize_t>(text.size())); }
+void MailServer::say(Connection& c, std::string_view text) {
+  EXPECT_EQ(::write(c.fd.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+}
 
 bool MailServer::closes(Connection& c, std::string_view where) {
   if (closes_at != where) return false;

@@ -20,17 +20,18 @@ class MailServer {
 
   // --- how it is ---
   std::string capabilities = "250-bk\r\n250-ENHANCEDSTATUSCODES\r\n250 PIPELINING\r\n";
-  bool answers_each = true;                    // LMTP
-  std::map<std::string, std::string> replies;  // by verb, instead of the usual; "end": to the message, for all; empty: none
-  std::vector<std::string> finals;             // to the message, one after the other; then 250
-  std::string closes_at;                       // a verb; "body": within the message; "end": behind it; "final": behind the first final reply
-  bool reads = true;                           // else nothing of a message; see read_on()
+  bool answers_each = true;  // LMTP
+  std::map<std::string, std::string>
+      replies;                      // by verb, instead of the usual; "end": to the message, for all; empty: none
+  std::vector<std::string> finals;  // to the message, one after the other; then 250
+  std::string closes_at;  // a verb; "body": within the message; "end": behind it; "final": behind the first final reply
+  bool reads = true;      // else nothing of a message; see read_on()
 
   // --- what it saw ---
   uint16_t port = 0;
   size_t connections = 0, open = 0;
-  std::string commands;   // "MAIL FROM:<a@b>|RCPT TO:<c@d>|"
-  std::string message;    // in the inner form, at most kKept bytes
+  std::string commands;  // "MAIL FROM:<a@b>|RCPT TO:<c@d>|"
+  std::string message;   // in the inner form, at most kKept bytes
   uint64_t message_size = 0;
   bool complete = false;  // a message was read to its end
   size_t count(std::string_view what) const;
@@ -45,7 +46,7 @@ class MailServer {
     Fd fd;
     Watch watch{};
     std::string in{};
-    size_t taken = 0;           // recipients
+    size_t taken = 0;  // recipients
     bool in_data = false, last = false;
     uint64_t chunk = 0;
     smtp::DataReader data{};

@@ -44,7 +44,9 @@ struct TransactionTest : testing::Test, Transaction::Owner {
     plan.hostname = "mx.example.org";
     plan.authenticate = false;
     plan.forward.ttl = 4;
-    transaction = std::make_unique<Transaction>(DeliveryWorld{ProxyWorld{loop, backends, sources, pool}, farewells, folder}, options, envelope, "SID", std::move(plan), *this);
+    transaction =
+        std::make_unique<Transaction>(DeliveryWorld{ProxyWorld{loop, backends, sources, pool}, farewells, folder},
+                                      options, envelope, "SID", std::move(plan), *this);
   }
   static DeliveryRoute route_to(uint16_t port, const DeliveryBackend& backend = kLmtpBackend) {
     DeliveryRoute route;
@@ -61,7 +63,9 @@ struct TransactionTest : testing::Test, Transaction::Owner {
     recipient.address = "r" + std::to_string(number) + "@d";
     transaction->send_to(recipient, std::move(route), recipient.address);
   }
-  bool name_all(size_t count) { return run_until(loop, [&] { return named.size() == count; }); }
+  bool name_all(size_t count) {
+    return run_until(loop, [&] { return named.size() == count; });
+  }
   void deliver() {
     delivering = true;
     transaction->deliver({header, *spool});
@@ -106,7 +110,8 @@ TEST_F(TransactionTest, RecipientsOfOneBackendShareAConnection) {  // LMTP-25
   server.finals = {"250 2.0.0 one\r\n", "552 5.2.2 full\r\n"};
   ASSERT_TRUE(deliver_to(3));
   EXPECT_EQ(server.connections, 1u);
-  EXPECT_EQ(server.commands, "LHLO mx.example.org|MAIL FROM:<a@b>|RCPT TO:<r0@d>|RCPT TO:<r1@d>|RCPT TO:<r2@d>|DATA|QUIT|");
+  EXPECT_EQ(server.commands,
+            "LHLO mx.example.org|MAIL FROM:<a@b>|RCPT TO:<r0@d>|RCPT TO:<r1@d>|RCPT TO:<r2@d>|DATA|QUIT|");
   EXPECT_EQ(server.message, "Received: x\r\nSubject: x\r\n\r\n.dot\r\n");
   EXPECT_EQ(show(finals[0]) + show(finals[1]) + show(finals[2]), "reply 250reply 552reply 250");
   EXPECT_EQ(transaction->place_of(1).host, "bk");
@@ -125,7 +130,8 @@ TEST_F(TransactionTest, WhatIsAnotherPlaceHasItsOwn) {  // LMTP-25
   from_here.proxy.source = IpAddress::parse("127.0.0.1");
   slow.proxy.timeout = Milliseconds(9000);  // is the first one's: no other place
   uint32_t number = 0;
-  for (const auto& route : {plain, by_name, untrusted, smtp, with_header, from_here, slow, route_to(other.port)}) add(number++, route);
+  for (const auto& route : {plain, by_name, untrusted, smtp, with_header, from_here, slow, route_to(other.port)})
+    add(number++, route);
   ASSERT_TRUE(run_until(loop, [&] { return server.connections == 6 && other.connections == 1; }));
   ASSERT_TRUE(run_until(loop, [&] { return named.contains(0) && named.contains(6) && named.contains(7); }));
   EXPECT_EQ(server.connections, 6u);
@@ -174,7 +180,8 @@ TEST_P(DyingBackend, ChangesNobodysAnswerElsewhere) {
   const auto [where, capability] = GetParam();
   MailServer dying(loop), good(loop);
   dying.closes_at = where;
-  for (MailServer* server : {&dying, &good}) server->capabilities = "250-bk\r\n250-ENHANCEDSTATUSCODES\r\n250 " + std::string(capability) + "\r\n";
+  for (MailServer* server : {&dying, &good})
+    server->capabilities = "250-bk\r\n250-ENHANCEDSTATUSCODES\r\n250 " + std::string(capability) + "\r\n";
   add(0, route_to(dying.port));
   add(1, route_to(good.port));
   add(2, route_to(dying.port));
@@ -191,10 +198,12 @@ TEST_P(DyingBackend, ChangesNobodysAnswerElsewhere) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Places, DyingBackend,
-                         testing::Values(std::pair("banner", "PIPELINING"), std::pair("LHLO", "PIPELINING"), std::pair("MAIL", "PIPELINING"),
-                                         std::pair("RCPT", "PIPELINING"), std::pair("RCPT", "8BITMIME"), std::pair("DATA", "PIPELINING"),
-                                         std::pair("body", "PIPELINING"), std::pair("body", "CHUNKING"), std::pair("end", "PIPELINING"),
-                                         std::pair("end", "CHUNKING"), std::pair("final", "PIPELINING"), std::pair("final", "CHUNKING")));
+                         testing::Values(std::pair("banner", "PIPELINING"), std::pair("LHLO", "PIPELINING"),
+                                         std::pair("MAIL", "PIPELINING"), std::pair("RCPT", "PIPELINING"),
+                                         std::pair("RCPT", "8BITMIME"), std::pair("DATA", "PIPELINING"),
+                                         std::pair("body", "PIPELINING"), std::pair("body", "CHUNKING"),
+                                         std::pair("end", "PIPELINING"), std::pair("end", "CHUNKING"),
+                                         std::pair("final", "PIPELINING"), std::pair("final", "CHUNKING")));
 
 TEST_F(TransactionTest, ABackendThatIsNotThere) {  // LMTP-34, LMTP-50
   uint16_t port = 0;
@@ -264,7 +273,8 @@ TEST_F(TransactionTest, LargeMessagesArriveAsTheyWere) {
   add(1, route_to(bdat.port));
   ASSERT_TRUE(name_all(2));
   std::string text;
-  for (int i = 0; text.size() < 900000; ++i) text += std::string(static_cast<size_t>(i % 5), '.') + "line " + std::to_string(i) + "\r\n";
+  for (int i = 0; text.size() < 900000; ++i)
+    text += std::string(static_cast<size_t>(i % 5), '.') + "line " + std::to_string(i) + "\r\n";
   for (size_t at = 0; at < text.size(); at += 4099) ASSERT_TRUE(spool->append(std::string_view(text).substr(at, 4099)));
   ASSERT_TRUE(deliver_to(2));
   EXPECT_TRUE(data.message == header + text);

@@ -31,7 +31,8 @@ void answer(std::string_view input) {
   if (line.size() > kMaxAdminLine) return;
   const auto again = decode_admin_answer(line);
   expect(static_cast<bool>(again), "an answer decodes again");
-  expect(std::visit([](const auto& a) { return encode_admin(a); }, *again) == line + '\n', "a round trip changes nothing");
+  expect(std::visit([](const auto& a) { return encode_admin(a); }, *again) == line + '\n',
+         "a round trip changes nothing");
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// What operators and user databases write for auth: templates, SQL texts, LDAP attributes, passwd-file lines, stored passwords; and
-// names, filters and field values.
+// What operators and user databases write for auth: templates, SQL texts, LDAP attributes, passwd-file lines, stored
+// passwords; and names, filters and field values.
 #include <memory>
 #include <string>
 
@@ -30,13 +30,15 @@ void templates(std::string_view text) {
   const std::string out = compiled->expand(FakeVariables());
   expect(out.size() <= Template::kMaxExpansion, "an expansion is bounded");
   std::string parts;
-  for (const Template::Part& part : compiled->parts()) parts += part.literal + Template::expand_part(part, FakeVariables());
+  for (const Template::Part& part : compiled->parts())
+    parts += part.literal + Template::expand_part(part, FakeVariables());
   expect(parts == out || parts.size() > Template::kMaxExpansion, "parts make the whole");
   bool used = false;
   compiled->for_each_use([&](Variable v, const std::string&) { used |= v < Variable::kCount; });
   expect(!used || !compiled->is_constant(), "a constant uses nothing");
   if (text.find('%') == std::string_view::npos) expect(out == text, "text without variables stays");
-  expect(!compiled->is_constant() || compiled->expand(FakeVariables("x")) == out, "a constant does not depend on values");
+  expect(!compiled->is_constant() || compiled->expand(FakeVariables("x")) == out,
+         "a constant does not depend on values");
 }
 
 // Whatever stands in the values, the text stays the same: it is bound.
@@ -63,10 +65,12 @@ void passwd(std::string_view text) {
   expect(!line->password || !line->password->empty(), "an empty password is none");
 }
 
-// The text as a value never gets out of its place; as a template and as a list of attributes it is understood or refused.
+// The text as a value never gets out of its place; as a template and as a list of attributes it is understood or
+// refused.
 void ldap(std::string_view text) {
   const std::string escaped = escape_ldap(text);
-  expect(escaped.find_first_of(std::string_view("()*=,+\"<>;# \0", 12)) == std::string::npos, "a value has none of the syntax");
+  expect(escaped.find_first_of(std::string_view("()*=,+\"<>;# \0", 12)) == std::string::npos,
+         "a value has none of the syntax");
   LdapEntry entry;
   entry.values["mail"] = {std::string(text), "x"};
   if (const auto pattern = LdapTemplate::compile(text)) pattern->expand(FakeVariables(std::string(text)));
@@ -88,7 +92,8 @@ void pam(std::string_view text) {
 void schemes(std::string_view text) {
   if (is_slow(text, "PLAIN")) return;
   const Verification v = verify_password(text, "secret", "PLAIN");
-  expect(v.result != VerifyResult::Match || text.find("secret") != std::string_view::npos || text.find('}') != std::string_view::npos,
+  expect(v.result != VerifyResult::Match || text.find("secret") != std::string_view::npos ||
+             text.find('}') != std::string_view::npos,
          "only the password matches itself");
 }
 
@@ -109,16 +114,19 @@ void exchange(const MechanismInfo& info, std::string_view rest, const SaslSecret
       step = mechanism->supply(secret);
     }
     expect(!std::holds_alternative<SaslProven>(step), "a proof without the password");
-    if (const auto* v = std::get_if<SaslVouched>(&step)) expect(!info.proof && v->authcid == "joe", "nobody else is vouched for");
+    if (const auto* v = std::get_if<SaslVouched>(&step))
+      expect(!info.proof && v->authcid == "joe", "nobody else is vouched for");
     if (const auto* p = std::get_if<SaslPassword>(&step); p != nullptr && info.token)
-      expect(!p->authcid.empty() && !p->password.empty() && p->password.reveal().find_first_of("\1\r\n ") == std::string_view::npos,
+      expect(!p->authcid.empty() && !p->password.empty() &&
+                 p->password.reveal().find_first_of("\1\r\n ") == std::string_view::npos,
              "a token is one word of somebody");
     if (!std::holds_alternative<SaslChallenge>(step)) break;
   }
 }
 
 void mechanisms(std::string_view text) {
-  const SaslSecret password{false, SecretString("what no input has: \xf0\x9f\x97\x9d")}, verifier{true, SecretString(text)};
+  const SaslSecret password{false, SecretString("what no input has: \xf0\x9f\x97\x9d")},
+      verifier{true, SecretString(text)};
   for (const MechanismInfo& info : all_mechanisms()) {
     // Its messages are Kerberos' to read, not ours, and without a keytab its library loses a name with each of them.
     if (info.name == "GSSAPI") continue;
@@ -131,7 +139,8 @@ void mechanisms(std::string_view text) {
 void peers_of_mechanisms(std::string_view text) {
   ScramClient scram(ScramHash::Sha1);
   scram.first("", "joe", "abc");
-  const bool first = text.find("i=4096") != std::string_view::npos || text.find("i=4097") != std::string_view::npos;  // more takes time
+  const bool first = text.find("i=4096") != std::string_view::npos ||
+                     text.find("i=4097") != std::string_view::npos;  // more takes time
   const auto proof = first ? scram.prove(text, "secret") : std::nullopt;
   expect(!proof || text.starts_with("r=abc"), "the nonce is ours");
   expect(!scram.confirms(text), "nobody guesses the server's signature");
@@ -161,6 +170,7 @@ void rules(std::string_view text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  for (const auto part : {templates, sql, ldap, pam, passwd, schemes, mechanisms, peers_of_mechanisms, rules}) part(text);
+  for (const auto part : {templates, sql, ldap, pam, passwd, schemes, mechanisms, peers_of_mechanisms, rules})
+    part(text);
   return 0;
 }

@@ -1,5 +1,5 @@
-// What databases over the network answer about a user: records in Redis, auth_http's headers. First line "json", "redis" or
-// "http"; the rest is the answer.
+// What databases over the network answer about a user: records in Redis, auth_http's headers. First line "json",
+// "redis" or "http"; the rest is the answer.
 #include <string>
 
 #include "auth/auth_http.h"
@@ -29,7 +29,8 @@ void json(std::string_view text) {
 // Lines are fields and values in turn.
 void hash(std::string_view text) {
   RedisReply reply{.kind = RedisReply::Kind::Array};
-  for (const std::string_view line : split_fields(text, '\n')) reply.items.push_back({.kind = RedisReply::Kind::Text, .text = SecretString(line)});
+  for (const std::string_view line : split_fields(text, '\n'))
+    reply.items.push_back({.kind = RedisReply::Kind::Text, .text = SecretString(line)});
   row_holds(redis_hash_row(reply, DbKind::Passdb));
   row_holds(redis_hash_row(reply, DbKind::Userdb));
 }
@@ -39,13 +40,15 @@ void http(std::string_view text) {
   answer.status = 200;
   for (const std::string_view line : split_fields(text, '\n')) {
     const size_t colon = std::min(line.find(':'), line.size());
-    answer.headers.emplace_back(to_lower(trim(line.substr(0, colon))), trim(line.substr(std::min(colon + 1, line.size()))));
+    answer.headers.emplace_back(to_lower(trim(line.substr(0, colon))),
+                                trim(line.substr(std::min(colon + 1, line.size()))));
   }
   for (const bool asked : {false, true}) {
     const AuthHttpVerdict verdict = auth_http_verdict(answer, asked);
     row_holds(verdict.row);
     expect(asked || verdict.row.check == PasswordCheck::None, "no verdict about a password that nobody gave");
-    for (const auto& [name, value] : verdict.row.fields) expect(!value.empty() && !has_control(value), "values are clean");
+    for (const auto& [name, value] : verdict.row.fields)
+      expect(!value.empty() && !has_control(value), "values are clean");
   }
 }
 

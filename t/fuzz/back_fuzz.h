@@ -96,7 +96,9 @@ inline int run_back(std::span<const Step> steps, const uint8_t* data, size_t siz
   expect(lines.log() == bytewise.log(), "a handshake is the same however its input is cut");
   return 0;
 }
-inline int run_back(const Protocol& protocol, const uint8_t* data, size_t size) { return run_back(protocol.back.steps, data, size); }
+inline int run_back(const Protocol& protocol, const uint8_t* data, size_t size) {
+  return run_back(protocol.back.steps, data, size);
+}
 
 }  // namespace postern::fuzz
 

@@ -24,7 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
   const LoadedConfiguration loaded = load_configuration_text(text, "nowhere/fuzz.conf", {});
   expect(loaded.errors.size() <= 50, "errors are bounded");
-  for (const std::string& error : loaded.errors) expect(!error.empty() && error.find('\n') == std::string::npos, "an error is a line");
+  for (const std::string& error : loaded.errors)
+    expect(!error.empty() && error.find('\n') == std::string::npos, "an error is a line");
   if (loaded.ok()) {
     round_trip(loaded.configuration, false);
     round_trip(loaded.configuration, true);

@@ -1,7 +1,7 @@
-// A transaction with a backend. Input: one byte of capabilities, one of recipients and the backend's kind, then the backend's
-// bytes, which are the message, too. Held to be true: the transaction is the same line by line and byte by byte; each recipient
-// has one answer when he is named and, if he was taken, one to the message, whenever the connection ends; what goes over the
-// wire as a message ends once, at its end.
+// A transaction with a backend. Input: one byte of capabilities, one of recipients and the backend's kind, then the
+// backend's bytes, which are the message, too. Held to be true: the transaction is the same line by line and byte by
+// byte; each recipient has one answer when he is named and, if he was taken, one to the message, whenever the
+// connection ends; what goes over the wire as a message ends once, at its end.
 #include <array>
 #include <vector>
 
@@ -14,7 +14,8 @@ using fuzz::expect;
 
 namespace {
 
-constexpr std::array<std::string_view, 8> kCapabilities{"PIPELINING", "CHUNKING", "ENHANCEDSTATUSCODES", "8BITMIME", "SIZE 1000", "DSN", "SMTPUTF8", "XRCPTFORWARD"};
+constexpr std::array<std::string_view, 8> kCapabilities{
+    "PIPELINING", "CHUNKING", "ENHANCEDSTATUSCODES", "8BITMIME", "SIZE 1000", "DSN", "SMTPUTF8", "XRCPTFORWARD"};
 
 std::string capabilities(uint8_t bits) {
   std::string out;
@@ -35,7 +36,11 @@ Envelope envelope(uint8_t bits) {
 class Session {
  public:
   Session(uint8_t a, uint8_t b, std::string_view mail)
-      : mail_(mail), pipelining_((a & 1) != 0), chunking_((a & 2) != 0), back_(kLmtp.backends[b & 1].make(capabilities(a), envelope(a))), answers_(1 + (b >> 1 & 3)) {
+      : mail_(mail),
+        pipelining_((a & 1) != 0),
+        chunking_((a & 2) != 0),
+        back_(kLmtp.backends[b & 1].make(capabilities(a), envelope(a))),
+        answers_(1 + (b >> 1 & 3)) {
     for (uint32_t n = 0; n < answers_.size(); ++n) {
       Recipient recipient;
       recipient.number = n;
@@ -81,7 +86,8 @@ class Session {
   };
 
   void take(DeliveryBackOutput& out) {
-    for (char c : out.send) expect(static_cast<unsigned char>(c) >= 0x20 || c == '\r' || c == '\n', "commands have no control bytes");
+    for (char c : out.send)
+      expect(static_cast<unsigned char>(c) >= 0x20 || c == '\r' || c == '\n', "commands have no control bytes");
     expect(out.send.empty() || out.send.ends_with("\r\n"), "commands are complete");
     log_ += out.send;
     for (const auto& [number, outcome] : out.outcomes) {
@@ -90,7 +96,8 @@ class Session {
       (begun_ ? answers.final : answers.named) += 1;
       if (!begun_) answers.good = outcome.is_good();
       if (begun_) expect(!outcome.is_good() || sent_, "no success before the message is out");
-      log_ += "<" + std::to_string(number) + " " + std::to_string(static_cast<int>(outcome.kind)) + " " + std::to_string(outcome.reply.code) + ">";
+      log_ += "<" + std::to_string(number) + " " + std::to_string(static_cast<int>(outcome.kind)) + " " +
+              std::to_string(outcome.reply.code) + ">";
     }
     if (out.event == DeliveryBackOutput::Event::SendMessage) send();
     if (out.event == DeliveryBackOutput::Event::GiveUp) over_ = true, log_ += "<giveup>";
@@ -116,7 +123,8 @@ class Session {
       wire.resize(wire.size() - 6);
     }
     if (chunking_) expect(wire == mail_, "a chunk is the message");
-    if (!chunking_) expect(("\r\n" + wire).find("\r\n.\r\n") == wire.size() - 3, "the end of data is at the end, and nowhere else");
+    if (!chunking_)
+      expect(("\r\n" + wire).find("\r\n.\r\n") == wire.size() - 3, "the end of data is at the end, and nowhere else");
     back_->message_sent();
     sent_ = true;
     log_ += "<sent>";

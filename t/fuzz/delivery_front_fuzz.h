@@ -1,6 +1,7 @@
-// A delivery front under fuzzing. Input: one byte of facts and settings, one that chooses what becomes of recipients, then the
-// client's bytes. Held to be true: what the front says, passes on and asks for is the same whole and byte by byte, whenever
-// answers come; each recipient hears of his RCPT once and of the message once, in order; a message has no bare CR or LF.
+// A delivery front under fuzzing. Input: one byte of facts and settings, one that chooses what becomes of recipients,
+// then the client's bytes. Held to be true: what the front says, passes on and asks for is the same whole and byte by
+// byte, whenever answers come; each recipient hears of his RCPT once and of the message once, in order; a message has
+// no bare CR or LF.
 #ifndef POSTERN_T_FUZZ_DELIVERY_FRONT_FUZZ_H
 #define POSTERN_T_FUZZ_DELIVERY_FRONT_FUZZ_H
 
@@ -78,7 +79,8 @@ class DeliveryFrontSession {
     const uint32_t number = *at;
     waiting_.erase(at);
     DeliveryOutput out;
-    delivering_ ? front_->answer_delivery(number, fate(number), out) : front_->answer_recipient(number, fate(number), out);
+    delivering_ ? front_->answer_delivery(number, fate(number), out)
+                : front_->answer_recipient(number, fate(number), out);
     take(out);
     return true;
   }
@@ -86,7 +88,8 @@ class DeliveryFrontSession {
   bool is_good(uint32_t number) const { return ((fates_ >> (number % 8)) & 1) == 0; }
 
   Outcome fate(uint32_t number) {
-    const std::string word = "w" + std::to_string(transaction_) + "." + std::to_string(number) + (delivering_ ? "d" : "n") + ".";
+    const std::string word =
+        "w" + std::to_string(transaction_) + "." + std::to_string(number) + (delivering_ ? "d" : "n") + ".";
     told_.push_back(word);
     Outcome out{.kind = OutcomeKind::BackendReply, .session = word};
     out.reply = {is_good(number) ? 250u : 550u, "", {word}};
@@ -111,7 +114,8 @@ class DeliveryFrontSession {
   static void check_lines(std::string_view sent) {
     expect(sent.empty() || sent.ends_with("\r\n"), "a front sends complete lines");
     expect_whole_line_ends(sent);
-    for (char c : sent) expect(static_cast<unsigned char>(c) >= 0x20 || c == '\r' || c == '\n', "a front sends no control bytes");
+    for (char c : sent)
+      expect(static_cast<unsigned char>(c) >= 0x20 || c == '\r' || c == '\n', "a front sends no control bytes");
   }
 
   void on(std::monostate) {}
@@ -157,8 +161,7 @@ class DeliveryFrontSession {
     waiting_ = good_;
     delivering_ = true;
     const size_t before = told_.size();
-    while (answer_one()) {
-    }
+    while (answer_one()) {}
     delivering_ = false;
     size_t last = 0;
     for (const uint32_t number : good_) {  // LMTP-42

@@ -97,9 +97,14 @@ class FrontSession {
   }
 
   void answer() {
-    static constexpr std::array<AnswerKind, 8> kKinds{
-        AnswerKind::Challenge,     AnswerKind::AuthFailed,     AnswerKind::Challenge,         AnswerKind::BackendRefused,
-        AnswerKind::LoginDisabled, AnswerKind::LocalAccepted,  AnswerKind::UnsupportedMechanism, AnswerKind::TempFail};
+    static constexpr std::array<AnswerKind, 8> kKinds{AnswerKind::Challenge,
+                                                      AnswerKind::AuthFailed,
+                                                      AnswerKind::Challenge,
+                                                      AnswerKind::BackendRefused,
+                                                      AnswerKind::LoginDisabled,
+                                                      AnswerKind::LocalAccepted,
+                                                      AnswerKind::UnsupportedMechanism,
+                                                      AnswerKind::TempFail};
     Answer answer{kKinds[answers_ % kKinds.size()], "some text", {"line", ""}, {}};
     answers_ = static_cast<uint8_t>(answers_ * 5 + 3);
     over_ = over_ || answer.kind == AnswerKind::LocalAccepted;

@@ -15,10 +15,12 @@ void one_protocol(const Protocol& protocol, std::string_view input) {
   ProgramGreeting before;
   for (size_t n = 0; n <= input.size() && n <= kMaxProgramGreeting + 2; ++n) {
     const ProgramGreeting now = protocol.read_program_greeting(input.substr(0, n));
-    expect(before.state == State::Waiting || (now.state == before.state && now.taken == before.taken), "a verdict stays");
+    expect(before.state == State::Waiting || (now.state == before.state && now.taken == before.taken),
+           "a verdict stays");
     expect(now.state != State::Waiting || n <= kMaxProgramGreeting + 1, "a greeting ends");
     expect(now.taken <= n && (now.state == State::Ready || now.taken == 0), "what is taken was there");
-    expect(!has_control(now.capabilities) && now.capabilities.find(']') == std::string::npos, "capabilities fit between brackets");
+    expect(!has_control(now.capabilities) && now.capabilities.find(']') == std::string::npos,
+           "capabilities fit between brackets");
     before = now;
   }
 }

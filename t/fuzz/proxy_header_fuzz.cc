@@ -15,7 +15,8 @@ void written_again(const ProxyHeader& header) {
     const ProxyHeaderResult again = parse_proxy_header(bytes);
     expect(again.state == State::Complete && again.size == bytes.size(), "our headers are headers");
     // A mapped address became a shorter one: the two families may differ now.
-    if (again.header.forwarded) expect(again.header.remote == header.remote && again.header.local == header.local, "addresses survive");
+    if (again.header.forwarded)
+      expect(again.header.remote == header.remote && again.header.local == header.local, "addresses survive");
   }
 }
 

@@ -34,11 +34,13 @@ void commands(std::string_view input) {
   expect(cut(input, 1) == cut(input, input.size() + 1), "lines are the same however they are cut");
   if (const auto command = parse_command(input)) {
     const bool nothing = input.empty() || input.front() == ' ' || input.front() == '\t';
-    expect(command->verb.empty() ? nothing : command->verb.size() <= kMaxVerb, "a verb is missing only where nothing stands, and bounded");
+    expect(command->verb.empty() ? nothing : command->verb.size() <= kMaxVerb,
+           "a verb is missing only where nothing stands, and bounded");
     expect(command->verb.size() + command->parameters.size() <= input.size(), "parameters are part of the line");
     expect(is_text(command->parameters), "parameters are text");
   }
-  if (is_domain(input)) expect(!has_control(input) && input.find(' ') == std::string_view::npos, "a domain is one word");
+  if (is_domain(input))
+    expect(!has_control(input) && input.find(' ') == std::string_view::npos, "a domain is one word");
   if (is_string(input)) expect(!input.empty(), "a string is not empty");
   parse_chunk(input);
 }
@@ -68,7 +70,8 @@ void xclient(std::string_view input) {
   ForwardFacts facts;
   facts.remote = {x.facts.remote_ip.value_or(IpAddress()), x.facts.remote_port.value_or(0)};
   facts.forward = x.facts.forward;
-  const auto out = format_xclient(XclientForm::Submission, facts, x.own, offered_attributes("HELO PROTO LOGIN TIMEOUT ADDR FORWARD CLIENT-TRANSPORT"));
+  const auto out = format_xclient(XclientForm::Submission, facts, x.own,
+                                  offered_attributes("HELO PROTO LOGIN TIMEOUT ADDR FORWARD CLIENT-TRANSPORT"));
   for (std::string_view command : split_words(out.text, "\r\n")) {
     expect(command.starts_with("XCLIENT ") && !has_control(command), "commands have no control bytes");
     const ParsedXclient again = parse_xclient(command.substr(8));

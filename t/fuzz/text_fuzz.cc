@@ -14,7 +14,8 @@ void base64(std::string_view input) {
   const auto decoded = base64_decode(input);
   expect(!decoded || base64_encode(*decoded) == input, "base64 has one form for each text");
   const auto secret = base64_decode_secret(input);
-  expect(secret.has_value() == decoded.has_value() && (!secret || secret->reveal() == *decoded), "secrets decode the same");
+  expect(secret.has_value() == decoded.has_value() && (!secret || secret->reveal() == *decoded),
+         "secrets decode the same");
 }
 
 void escapes(std::string_view input) {
@@ -31,7 +32,8 @@ void addresses(std::string_view input) {
     expect(IpAddress::from_bytes(ip->bytes()) == *ip, "an address reads its own bytes");
   }
   if (const auto network = Network::parse(input))
-    expect(network->bits <= network->base.bytes().size() * 8 && network->contains(network->base), "a network holds its base");
+    expect(network->bits <= network->base.bytes().size() * 8 && network->contains(network->base),
+           "a network holds its base");
 }
 
 void text(std::string_view input) {

@@ -20,7 +20,8 @@ class Strangers final : public JwtKeys {
   Strangers() {
     auto secret = JwtKey::from_secret(SecretString(std::string(64, '\x9d')));
     keys_.push_back(std::make_shared<const JwtKey>(std::move(*secret)));
-    const auto x = base64url_decode("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"), y = base64url_decode("x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0");
+    const auto x = base64url_decode("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"),
+               y = base64url_decode("x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0");
     auto curve = JwtKey::from_ec("P-256", *x, *y);
     keys_.push_back(std::make_shared<const JwtKey>(std::move(*curve)));
   }
@@ -44,7 +45,8 @@ const Oauth2Plan& plan() {
 
 void tokens(std::string_view text) {
   const auto token = parse_jwt(text);
-  if (!token) return expect(!token.error().empty() && token.error().find('\n') == std::string::npos, "an error is one line");
+  if (!token)
+    return expect(!token.error().empty() && token.error().find('\n') == std::string::npos, "an error is one line");
   expect(text.size() <= kMaxJwt && token->algorithm != nullptr && !token->signature.empty(), "a token is signed");
   Strangers strangers;
   expect(verify_jwt(*token, strangers).kind != TokenVerdict::Kind::Right, "nobody else's signature counts");
@@ -59,7 +61,8 @@ void key_sets(std::string_view text) {
   if (!set) return expect(!set.error().empty(), "an error says why");
   expect(set->size() <= kMaxJwks, "a set has a limit");
   for (const Jwk& jwk : *set)
-    expect(!(jwk.key.serves(*find_jwt_algorithm("HS256")) && jwk.key.serves(*find_jwt_algorithm("RS256"))), "a key has one kind");
+    expect(!(jwk.key.serves(*find_jwt_algorithm("HS256")) && jwk.key.serves(*find_jwt_algorithm("RS256"))),
+           "a key has one kind");
 }
 
 void answers(std::string_view text) {

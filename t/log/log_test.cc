@@ -29,11 +29,14 @@ struct Utc {
   }
 };
 
-LogLine line_of(LogLevel level, std::string_view content, bool json = false) { return {"imap-login", 77, kWhen, {level, json, content}}; }
+LogLine line_of(LogLevel level, std::string_view content, bool json = false) {
+  return {"imap-login", 77, kWhen, {level, json, content}};
+}
 
 TEST(Format, File) {
   const Utc utc;
-  EXPECT_EQ(format_for_file(line_of(LogLevel::Info, "Disconnected: x"), "%b %d %H:%M:%S "), "Nov 21 05:39:43 imap-login: Info: Disconnected: x\n");
+  EXPECT_EQ(format_for_file(line_of(LogLevel::Info, "Disconnected: x"), "%b %d %H:%M:%S "),
+            "Nov 21 05:39:43 imap-login: Info: Disconnected: x\n");
   EXPECT_EQ(format_for_file(line_of(LogLevel::Panic, "x"), ""), "imap-login: Panic: x\n");
 }
 
@@ -47,9 +50,11 @@ TEST(Format, Syslog) {
 }
 
 TEST(Format, Json) {
-  EXPECT_EQ(format_as_json(line_of(LogLevel::Warning, "a \"b\"")), R"({"ts":"2023-11-21T05:39:43.123Z","level":"warning","service":"imap-login","pid":77,"msg":"a \"b\""})");
-  EXPECT_EQ(format_as_json(line_of(LogLevel::Info, R"("event":"login","msg":"Login")", true)),
-            R"({"ts":"2023-11-21T05:39:43.123Z","level":"info","service":"imap-login","pid":77,"event":"login","msg":"Login"})");
+  EXPECT_EQ(format_as_json(line_of(LogLevel::Warning, "a \"b\"")),
+            R"({"ts":"2023-11-21T05:39:43.123Z","level":"warning","service":"imap-login","pid":77,"msg":"a \"b\""})");
+  EXPECT_EQ(
+      format_as_json(line_of(LogLevel::Info, R"("event":"login","msg":"Login")", true)),
+      R"({"ts":"2023-11-21T05:39:43.123Z","level":"info","service":"imap-login","pid":77,"event":"login","msg":"Login"})");
 }
 
 // Takes as many bytes as it is told, or fails.
@@ -125,7 +130,8 @@ TEST(Output, SyslogDatagrams) {
   address.sun_family = AF_UNIX;
   memcpy(address.sun_path, path.data(), path.size());
   ASSERT_EQ(::bind(server.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  SyslogOutput out(LOG_MAIL, "postern", [](std::string_view) {}, path);
+  SyslogOutput out(
+      LOG_MAIL, "postern", [](std::string_view) {}, path);
   out.add(out.frame(LOG_INFO, "imap-login: x", kWhen));
   EXPECT_TRUE(out.pump());
   char buffer[256];
@@ -156,13 +162,12 @@ class Router : public ::testing::Test {
     settings_.set(Key::log_timestamp, std::string());
     settings_.set(Key::syslog_ident, std::string("postern-test"));
   }
-  void TearDown() override {
-    [[maybe_unused]] const int r = ::system(("rm -rf " + std::string(folder_)).c_str());
-  }
+  void TearDown() override { [[maybe_unused]] const int r = ::system(("rm -rf " + std::string(folder_)).c_str()); }
   std::string file(const std::string& name) const { return std::string(folder_) + "/" + name; }
   void open(LogRouter& router) {
     std::vector<Fd> files;
-    for (const char* name : {"errors", "info"}) files.emplace_back(::open(file(name).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+    for (const char* name : {"errors", "info"})
+      files.emplace_back(::open(file(name).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
     router.open_files(files);
   }
   Fd input(LogRouter& router, const std::string& service) {
@@ -231,7 +236,8 @@ TEST_F(Router, JsonLines) {
   const Fd login = input(router, "x");
   send(login, LogLevel::Info, "hi");
   router.finish();
-  EXPECT_EQ(content_of(file("info")), "{\"ts\":\"2023-11-21T05:39:43.123Z\",\"level\":\"info\",\"service\":\"x\",\"pid\":5,\"msg\":\"hi\"}\n");
+  EXPECT_EQ(content_of(file("info")),
+            "{\"ts\":\"2023-11-21T05:39:43.123Z\",\"level\":\"info\",\"service\":\"x\",\"pid\":5,\"msg\":\"hi\"}\n");
 }
 
 }  // namespace

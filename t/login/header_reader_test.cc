@@ -17,7 +17,9 @@ struct Pair {
     ours.reset(fds[0]);
     theirs.reset(fds[1]);
   }
-  void say(std::string_view text) const { ASSERT_EQ(::send(theirs.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size())); }
+  void say(std::string_view text) const {
+    ASSERT_EQ(::send(theirs.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+  }
   std::string rest() const {
     char buffer[256];
     const ssize_t n = ::recv(ours.get(), buffer, sizeof buffer, MSG_DONTWAIT);

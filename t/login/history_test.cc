@@ -24,7 +24,8 @@ TEST(LoginHistory, SumsUpAsTheReferenceDoes) {
   EXPECT_EQ(failed(AttemptEnd::ProxyRefused).summary(kStart + 4s), "proxy dest auth failed");
   EXPECT_EQ(failed(AttemptEnd::TempFail).summary(kStart + 4s), "auth service reported temporary failure");
   EXPECT_EQ(failed(AttemptEnd::PlaintextDisallowed).summary(kStart + 4s), "tried to use disallowed plaintext auth");
-  EXPECT_EQ(failed(AttemptEnd::PlaintextCommandRefused).summary(kStart + 1s), "auth failed, 1 attempts in 0 secs");  // LOG-21
+  EXPECT_EQ(failed(AttemptEnd::PlaintextCommandRefused).summary(kStart + 1s),
+            "auth failed, 1 attempts in 0 secs");  // LOG-21
   EXPECT_EQ(failed(AttemptEnd::Aborted).summary(kStart + 4s), "aborted authentication");
 }
 

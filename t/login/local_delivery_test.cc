@@ -41,10 +41,13 @@ class LocalDeliveryTest : public testing::Test, public LocalDelivery::Owner {
     UserLookup question;
     question.user = "joe";
     question.deliver = true;
-    delivery_ = std::make_unique<LocalDelivery>(loop_, auth_, folder, spool_, "Return-Path: <a@b>\r\nDelivered-To: joe\r\n", std::move(question), 3, *this);
+    delivery_ = std::make_unique<LocalDelivery>(
+        loop_, auth_, folder, spool_, "Return-Path: <a@b>\r\nDelivered-To: joe\r\n", std::move(question), 3, *this);
     delivery_->start();
   }
-  bool is_asked() { return run_until(loop_, [this] { return asked_.has_value(); }); }
+  bool is_asked() {
+    return run_until(loop_, [this] { return asked_.has_value(); });
+  }
   void reply(AuthResult result, Fd program = Fd(), std::string reason = {}) {
     AuthReply r;
     r.id = asked_->id;
@@ -123,7 +126,9 @@ TEST_F(LocalDeliveryTest, ExitStatus77) { EXPECT_EQ(end_with(77 << 8), OutcomeKi
 TEST_F(LocalDeliveryTest, ExitStatus75) { EXPECT_EQ(end_with(75 << 8), OutcomeKind::ProgramFailed); }
 TEST_F(LocalDeliveryTest, ExitStatus1) { EXPECT_EQ(end_with(1 << 8), OutcomeKind::ProgramFailed); }
 TEST_F(LocalDeliveryTest, ASignal) { EXPECT_EQ(end_with(9), OutcomeKind::ProgramFailed); }
-TEST_F(LocalDeliveryTest, NobodyTellsItsEnd) { EXPECT_EQ(end_with(std::nullopt), OutcomeKind::ProgramFailed); }  // LMTP-46
+TEST_F(LocalDeliveryTest, NobodyTellsItsEnd) {
+  EXPECT_EQ(end_with(std::nullopt), OutcomeKind::ProgramFailed);
+}  // LMTP-46
 
 TEST_F(LocalDeliveryTest, WhoIsNotThereAnyMore) {
   start(folder_);

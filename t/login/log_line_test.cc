@@ -64,7 +64,8 @@ TEST(LogElements, TakesLongNamesAndPercentSigns) {
 TEST(LogElements, RefusesAnUnknownVariable) {
   auto e = LogElements::compile("user=<%u> %{nonsense}");
   ASSERT_FALSE(e);
-  EXPECT_TRUE(e.error().starts_with("login_log_format_elements: unknown variable %nonsense; accepted: %{user}, ")) << e.error();
+  EXPECT_TRUE(e.error().starts_with("login_log_format_elements: unknown variable %nonsense; accepted: %{user}, "))
+      << e.error();
 }
 
 }  // namespace

@@ -73,8 +73,7 @@ TEST_F(StateClientTest, TellsANewStateAgain) {
 TEST_F(StateClientTest, WaitsForRoomInASharedSocket) {
   auto pair = make_channel_pair();
   std::string filler(1000, 'x');
-  while (::send(pair->first.get(), filler.data(), filler.size(), MSG_DONTWAIT) > 0) {
-  }
+  while (::send(pair->first.get(), filler.data(), filler.size(), MSG_DONTWAIT) > 0) {}
   client.share(pair->first.get());
   const std::string joe = client.started(session("joe"));
   client.ended(joe, true);
@@ -108,16 +107,20 @@ TEST_F(StateClientTest, WithoutStateNothingHappens) {
 struct PlacesTest : StateClientTest, StateClient::Waiter, StateClient::Holder {
   PlacesTest() { client.serve(*this); }
   void place_answered(PlaceAnswer answer) override { answers.push_back(answer); }
-  std::vector<std::pair<uint64_t, uint32_t>> idle_of(const std::vector<uint64_t>& ids) override { return {{ids.at(0), 17}}; }
+  std::vector<std::pair<uint64_t, uint32_t>> idle_of(const std::vector<uint64_t>& ids) override {
+    return {{ids.at(0), 17}};
+  }
   void close_idle(const std::vector<uint64_t>& ids, PlaceAnswer) override { closed = ids; }
   // State's end, which notes what it hears.
   std::unique_ptr<Channel> state_at(Fd socket) {
     Channel::Events events;
     events.packet = [this](std::string_view packet, std::span<Fd>) {
-      if (const auto m = decode_message<ReserveSession>(packet)) told.push_back((m->held ? "held " : "reserve ") + std::to_string(m->id));
+      if (const auto m = decode_message<ReserveSession>(packet))
+        told.push_back((m->held ? "held " : "reserve ") + std::to_string(m->id));
       if (const auto m = decode_message<SessionStarted>(packet)) told.push_back("started " + std::to_string(m->id));
       if (const auto m = decode_message<SessionEnded>(packet)) told.push_back("end " + std::to_string(m->id));
-      if (const auto m = decode_message<IdleSessions>(packet)) told.push_back("idle " + std::to_string(m->idle.at(0).second));
+      if (const auto m = decode_message<IdleSessions>(packet))
+        told.push_back("idle " + std::to_string(m->idle.at(0).second));
     };
     return std::make_unique<Channel>(loop, std::move(socket), Role::State, Role::Login, std::move(events));
   }

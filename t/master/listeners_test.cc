@@ -34,7 +34,8 @@ class SocketPaths : public testing::Test {
   }
 
   ServiceSettings& service() { return configuration_.services[0]; }
-  void listen_at(const std::string& path, int64_t mode = 0600, const std::string& user = "", const std::string& group = "") {
+  void listen_at(const std::string& path, int64_t mode = 0600, const std::string& user = "",
+                 const std::string& group = "") {
     service().unix_listeners.push_back({path, user, group, mode, "x.conf:7"});
   }
   std::vector<ListenerPlan> plans() const {
@@ -52,7 +53,7 @@ class SocketPaths : public testing::Test {
   std::string path() const { return folder_.file("sock"); }
 
   struct stat stat_of(const std::string& path) const {
-    struct stat st{};
+    struct stat st {};
     EXPECT_EQ(::lstat(path.c_str(), &st), 0) << path;
     return st;
   }
@@ -100,13 +101,16 @@ TEST_F(SocketPaths, AreForLoginServicesThatRun) {
 TEST_F(SocketPaths, ErrorsNameThePlaceTheServiceAndTheSetting) {
   listen_at("a");
   listen_at(folder_.file("a"));
-  EXPECT_EQ(plan_error(), "x.conf:7: service x-login: unix_listener " + folder_.file("a") + ": " + folder_.file("a") + " is taken by a of service x-login");
+  EXPECT_EQ(plan_error(), "x.conf:7: service x-login: unix_listener " + folder_.file("a") + ": " + folder_.file("a") +
+                              " is taken by a of service x-login");
   service().unix_listeners.clear();
   listen_at("a", 0600, "no-such-user");
-  EXPECT_EQ(plan_error(), "x.conf:7: service x-login: unix_listener a: user = no-such-user: user no-such-user does not exist");
+  EXPECT_EQ(plan_error(),
+            "x.conf:7: service x-login: unix_listener a: user = no-such-user: user no-such-user does not exist");
   service().unix_listeners.clear();
   listen_at("a", 0600, "", "no-such-group");
-  EXPECT_EQ(plan_error(), "x.conf:7: service x-login: unix_listener a: group = no-such-group: group no-such-group does not exist");
+  EXPECT_EQ(plan_error(),
+            "x.conf:7: service x-login: unix_listener a: group = no-such-group: group no-such-group does not exist");
 }
 
 TEST_F(SocketPaths, HaveALimit) {
@@ -123,9 +127,11 @@ TEST_F(SocketPaths, WhatAStartWouldStumbleOver) {
   std::ofstream(folder_.file("file")) << "precious";
   Findings findings;
   for (const ListenerPlan& plan : plans()) check_listener(plan, environment_, findings);
-  EXPECT_EQ(findings.errors, (std::vector<std::string>{
-                                 "x.conf:7: service x-login: unix_listener missing/sock: folder " + folder_.file("missing") + ": No such file or directory",
-                                 "x.conf:7: service x-login: unix_listener file: " + folder_.file("file") + ": a file that is no socket stands there"}));
+  EXPECT_EQ(findings.errors,
+            (std::vector<std::string>{"x.conf:7: service x-login: unix_listener missing/sock: folder " +
+                                          folder_.file("missing") + ": No such file or directory",
+                                      "x.conf:7: service x-login: unix_listener file: " + folder_.file("file") +
+                                          ": a file that is no socket stands there"}));
 }
 
 TEST_F(SocketPaths, WithoutRootAForeignOwnerIsAWarning) {
@@ -133,7 +139,9 @@ TEST_F(SocketPaths, WithoutRootAForeignOwnerIsAWarning) {
   EXPECT_EQ(plans()[0].access.uid, ::geteuid());
   Findings findings;
   check_listener(plans()[0], environment_, findings);
-  EXPECT_EQ(findings.warnings, std::vector<std::string>{"x.conf:7: service x-login: unix_listener sock: user and group cannot be set without root"});
+  EXPECT_EQ(findings.warnings,
+            std::vector<std::string>{
+                "x.conf:7: service x-login: unix_listener sock: user and group cannot be set without root"});
   environment_.privileged = true;
   EXPECT_EQ(plans()[0].access.uid, ::geteuid() + 1);
 }

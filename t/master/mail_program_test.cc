@@ -38,31 +38,44 @@ StartMail order(std::vector<std::string> words) {
 
 TEST(MailArguments, OnlyVariablesAreAuths) {
   const MailRules r = rules({"/bin/mailer", "-c", "/etc/x", "-u", "%u"});
-  EXPECT_EQ(*mail_arguments(r, order({"/bin/evil", "-c", "/tmp/evil", "-u", "joe"})), (std::vector<std::string>{"/bin/mailer", "-c", "/etc/x", "-u", "joe"}));
+  EXPECT_EQ(*mail_arguments(r, order({"/bin/evil", "-c", "/tmp/evil", "-u", "joe"})),
+            (std::vector<std::string>{"/bin/mailer", "-c", "/etc/x", "-u", "joe"}));
   EXPECT_FALSE(mail_arguments(r, order({"/bin/mailer"})));
   EXPECT_FALSE(mail_arguments(r, order({"", "", "", "", std::string("a\0b", 3)})));
   EXPECT_FALSE(mail_arguments(r, order({"", "", "", "", std::string(10000, 'x')})));
 }
 
-bool has(const std::vector<std::string>& all, const std::string& one) { return std::find(all.begin(), all.end(), one) != all.end(); }
+bool has(const std::vector<std::string>& all, const std::string& one) {
+  return std::find(all.begin(), all.end(), one) != all.end();
+}
 size_t count(const std::vector<std::string>& all, const std::string& begin) {
-  return static_cast<size_t>(std::count_if(all.begin(), all.end(), [&](const std::string& v) { return v.starts_with(begin); }));
+  return static_cast<size_t>(
+      std::count_if(all.begin(), all.end(), [&](const std::string& v) { return v.starts_with(begin); }));
 }
 
 TEST(MailEnvironment, HasWhatProgramsExpect) {
   StartMail o = order({});
   o.environment = {{"mail", "maildir:~"}, {"quota_rule", "1G"}, {"nice", ""}};
   const auto e = mail_environment(o, "/home/joe", "/bin/sh");
-  for (const char* v : {"USER=joe", "LOGNAME=joe", "HOME=/home/joe", "SHELL=/bin/sh", "MAIL=maildir:~", "SERVICE=imap", "IP=192.0.2.1", "LOCAL_IP=2001:db8::2",
-                        "TCPREMOTEIP=192.0.2.1", "TCPREMOTEPORT=4000", "TCPLOCALIP=2001:db8::2", "TCPLOCALPORT=143", "SESSION=SID", "QUOTA_RULE=1G", "NICE=1"})
+  for (const char* v : {"USER=joe", "LOGNAME=joe", "HOME=/home/joe", "SHELL=/bin/sh", "MAIL=maildir:~", "SERVICE=imap",
+                        "IP=192.0.2.1", "LOCAL_IP=2001:db8::2", "TCPREMOTEIP=192.0.2.1", "TCPREMOTEPORT=4000",
+                        "TCPLOCALIP=2001:db8::2", "TCPLOCALPORT=143", "SESSION=SID", "QUOTA_RULE=1G", "NICE=1"})
     EXPECT_TRUE(has(e, v)) << v;
   EXPECT_EQ(count(e, "PATH="), 1u);
 }
 
 TEST(MailEnvironment, FieldsCannotChangeHowProgramsRun) {
   StartMail o = order({});
-  o.environment = {{"ld_preload", "/tmp/x.so"}, {"path", "/tmp"}, {"home", "/x"}, {"user", "root"}, {"a=b", "c"}, {"a b", "c"}, {"1x", "c"}, {"bash_env", "/x"},
-                   {"ok", std::string("a\0b", 3)}, {"big", std::string(100000, 'x')}};
+  o.environment = {{"ld_preload", "/tmp/x.so"},
+                   {"path", "/tmp"},
+                   {"home", "/x"},
+                   {"user", "root"},
+                   {"a=b", "c"},
+                   {"a b", "c"},
+                   {"1x", "c"},
+                   {"bash_env", "/x"},
+                   {"ok", std::string("a\0b", 3)},
+                   {"big", std::string(100000, 'x')}};
   const auto e = mail_environment(o, "/home/joe", "/bin/sh");
   EXPECT_EQ(count(e, "LD_"), 0u);
   EXPECT_EQ(count(e, "PATH=/tmp"), 0u);
@@ -122,7 +135,8 @@ TEST(MailProgram, AHomeThatIsNotThereYet) {
 }
 
 TEST(MailProgram, FailuresSayWhy) {
-  EXPECT_EQ(run(rules({"/nonexistent/program"}), order({"/nonexistent/program"})).failure, "/nonexistent/program: No such file or directory");
+  EXPECT_EQ(run(rules({"/nonexistent/program"}), order({"/nonexistent/program"})).failure,
+            "/nonexistent/program: No such file or directory");
   StartMail o = order({"/bin/true"});
   o.uid = "no-such-user-here";
   EXPECT_EQ(run(rules({"/bin/true"}), o).failure, "user no-such-user-here does not exist");

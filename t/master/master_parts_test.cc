@@ -70,7 +70,8 @@ TEST(WaitText, Ends) {  // MASTER-30
   EXPECT_EQ(describe_end(7, W_EXITCODE(0, 0), 0), "");
   EXPECT_EQ(describe_end(7, W_EXITCODE(3, 0), 0), "child 7 returned error 3");
   EXPECT_EQ(describe_end(7, W_EXITCODE(84, 0), 0), "child 7 returned error 84 (exec failed)");
-  EXPECT_EQ(describe_end(7, W_EXITCODE(83, 0), 256 << 20), "child 7 returned error 83 (out of memory: raise vsz_limit, now 256 M)");
+  EXPECT_EQ(describe_end(7, W_EXITCODE(83, 0), 256 << 20),
+            "child 7 returned error 83 (out of memory: raise vsz_limit, now 256 M)");
   EXPECT_EQ(describe_end(7, W_EXITCODE(0, SIGSEGV), 0), "child 7 killed with signal 11 (core dumps disabled)");
   EXPECT_TRUE(ended_clean(0));
   EXPECT_FALSE(ended_clean(W_EXITCODE(0, SIGKILL)));
@@ -114,7 +115,9 @@ uint16_t port_of(int fd) {
 TEST(Listeners, PlanLeavesOutWhatIsOff) {
   Configuration c;
   ServiceSettings s = login_service();
-  s.inet_listeners = {{"off", 0, {}, false, false, false}, {"plain", 4001, {}, false, false, false}, {"tls", 4002, {"::1"}, true, false, false}};
+  s.inet_listeners = {{"off", 0, {}, false, false, false},
+                      {"plain", 4001, {}, false, false, false},
+                      {"tls", 4002, {"::1"}, true, false, false}};
   c.services.push_back(s);
   c.settings.set(Key::listen, std::vector<std::string>{"*", "::"});
   c.settings.set(Key::ssl, std::string("yes"));
@@ -135,7 +138,8 @@ TEST(Listeners, OneAddressTwiceIsAnError) {
   ServiceSettings s = login_service();
   s.inet_listeners = {{"a", 4001, {"127.0.0.1"}, false, false, false}, {"b", 4001, {"127.0.0.1"}, false, false, false}};
   c.services.push_back(s);
-  EXPECT_EQ(plan_listeners(c, {}).error(), "service x-login: inet_listener b: 127.0.0.1:4001 is taken by a of service x-login");
+  EXPECT_EQ(plan_listeners(c, {}).error(),
+            "service x-login: inet_listener b: 127.0.0.1:4001 is taken by a of service x-login");
 }
 
 TEST(Listeners, ReloadKeepsEqualSocketsAndOpensTheRest) {  // MASTER-33
@@ -218,7 +222,10 @@ TEST(BootFiles, EveryFileOnceWithThoseOfOverrides) {
   EXPECT_TRUE(errors.empty());
   std::map<std::string, std::string> found;
   for (const auto& [path, content] : files) EXPECT_TRUE(found.emplace(path, content.reveal()).second) << path;
-  EXPECT_EQ(found, (std::map<std::string, std::string>{{folder.file("a.pem"), "A"}, {folder.file("a.key"), "AK"}, {folder.file("b.pem"), "B"}, {"-----BEGIN X-----", "-----BEGIN X-----"}}));
+  EXPECT_EQ(found, (std::map<std::string, std::string>{{folder.file("a.pem"), "A"},
+                                                       {folder.file("a.key"), "AK"},
+                                                       {folder.file("b.pem"), "B"},
+                                                       {"-----BEGIN X-----", "-----BEGIN X-----"}}));
 }
 
 TEST(BootFiles, MissingFilesAndHalfPairsAreErrors) {
@@ -258,7 +265,9 @@ TEST(Spawn, AFailedExecSaysWhy) {
 
 TEST(Spawn, ChildrenGetTheirDescriptorsAndNothingElse) {
   const Folder folder;
-  const std::string script = folder.write("probe", "#!/bin/sh\nexec 1>&2\ncd /proc/self/fd\nfor i in *; do [ -e $i ] && echo $i; done | sort -n | tr '\\n' ' '\necho $1 ${LEAK-clean}\n");
+  const std::string script = folder.write("probe",
+                                          "#!/bin/sh\nexec 1>&2\ncd /proc/self/fd\nfor i in *; do [ -e $i ] && echo "
+                                          "$i; done | sort -n | tr '\\n' ' '\necho $1 ${LEAK-clean}\n");
   ::chmod(script.c_str(), 0755);
   ::setenv("LEAK", "leaked", 1);
   const int leaked = ::open("/dev/null", O_RDONLY);  // not close-on-exec

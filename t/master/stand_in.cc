@@ -26,13 +26,16 @@ Role role_named(std::string_view program) {
   ::_exit(kExitUsage);
 }
 
-void say(int fd, const std::string& text) { [[maybe_unused]] const ssize_t n = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL); }
+void say(int fd, const std::string& text) {
+  [[maybe_unused]] const ssize_t n = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
+}
 
 // What a client may type: "crash", "exit N", "big" (memory), anything else comes back.
 bool obey(int fd, std::string_view line) {
   if (line.rfind("crash", 0) == 0) ::abort();
   if (line.rfind("exit ", 0) == 0) ::_exit(::atoi(std::string(line.substr(5)).c_str()));
-  if (line.rfind("root", 0) == 0) return say(fd, ::setuid(0) == 0 || ::access("/etc/passwd", F_OK) == 0 ? "outside\n" : "jailed\n"), true;
+  if (line.rfind("root", 0) == 0)
+    return say(fd, ::setuid(0) == 0 || ::access("/etc/passwd", F_OK) == 0 ? "outside\n" : "jailed\n"), true;
   if (line.rfind("log ", 0) == 0) log_info(std::string(trim(line.substr(4))));
   if (line.rfind("quit", 0) == 0) return false;
   say(fd, std::string(line));
@@ -68,21 +71,29 @@ class StandIn {
   }
   void on(const PeerOpened& peer, std::span<Fd> descriptors) {
     if (descriptors.empty()) return;
-    auto channel = std::make_unique<Channel>(process_.loop(), std::move(descriptors[0]), process_.boot().role, peer.peer, Channel::Events{[](auto, auto) {}, nullptr});
-    if (process_.boot().role == Role::Auth && peer.peer == Role::Login) channel->send(AuthHello{static_cast<uint32_t>(::getpid())});
+    auto channel = std::make_unique<Channel>(process_.loop(), std::move(descriptors[0]), process_.boot().role,
+                                             peer.peer, Channel::Events{[](auto, auto) {}, nullptr});
+    if (process_.boot().role == Role::Auth && peer.peer == Role::Login)
+      channel->send(AuthHello{static_cast<uint32_t>(::getpid())});
     peers_.push_back(std::move(channel));
     log_info("peer " + std::string(name_of(peer.peer)));
-    if (::getenv("TZ") != nullptr && process_.boot().role == Role::Auth && peer.peer == Role::AuthWorker && peers_.size() < 2) process_.control().send(NeedWorker{1});
+    if (::getenv("TZ") != nullptr && process_.boot().role == Role::Auth && peer.peer == Role::AuthWorker &&
+        peers_.size() < 2)
+      process_.control().send(NeedWorker{1});
   }
   void listen() {
     for (const BootListener& listener : process_.boot().listeners) {
       doors_.push_back(std::unique_ptr<Door>(new Door{this, listener.fd, {}}));
       doors_.back()->watch.start(
-          process_.loop(), listener.fd, EV_READ, [](evutil_socket_t, short, void* d) { static_cast<Door*>(d)->owner->accept_one(*static_cast<Door*>(d)); }, doors_.back().get());
+          process_.loop(), listener.fd, EV_READ,
+          [](evutil_socket_t, short, void* d) { static_cast<Door*>(d)->owner->accept_one(*static_cast<Door*>(d)); },
+          doors_.back().get());
     }
     adjust();
   }
-  uint32_t available() const { return static_cast<uint32_t>(process_.boot().service.client_limit) - static_cast<uint32_t>(clients_.size()); }
+  uint32_t available() const {
+    return static_cast<uint32_t>(process_.boot().service.client_limit) - static_cast<uint32_t>(clients_.size());
+  }
   void orphaned() {
     doors_.clear();
     process_.close_listeners();
@@ -108,7 +119,9 @@ class StandIn {
     const int number = fd.get();
     std::unique_ptr<Client> client(new Client{this, std::move(fd), {}});
     client->watch.start(
-        process_.loop(), number, EV_READ, [](evutil_socket_t, short, void* c) { static_cast<Client*>(c)->owner->read_one(*static_cast<Client*>(c)); }, client.get());
+        process_.loop(), number, EV_READ,
+        [](evutil_socket_t, short, void* c) { static_cast<Client*>(c)->owner->read_one(*static_cast<Client*>(c)); },
+        client.get());
     clients_[number] = std::move(client);
     adjust();
   }
@@ -145,7 +158,8 @@ int stand_in_main(int argc, char** argv) {
   StandIn stand_in(process);
   process.open_control(
       [&](std::string_view packet, std::span<Fd> descriptors) {
-        if (const Status status = dispatch(packet, descriptors, Role::Master, role, stand_in); !status) fatal(kExitSoftware, status.error());
+        if (const Status status = dispatch(packet, descriptors, Role::Master, role, stand_in); !status)
+          fatal(kExitSoftware, status.error());
       },
       [&] { stand_in.orphaned(); });
   stand_in.listen();

@@ -19,7 +19,8 @@ class HttpClientTest : public ::testing::Test {
  protected:
   void SetUp() override {
     server_ = evhttp_new(loop_.base());
-    evhttp_set_gencb(server_, [](evhttp_request* r, void* self) { static_cast<HttpClientTest*>(self)->serve(r); }, this);
+    evhttp_set_gencb(
+        server_, [](evhttp_request* r, void* self) { static_cast<HttpClientTest*>(self)->serve(r); }, this);
     evhttp_bound_socket* bound = evhttp_bind_socket_with_handle(server_, "127.0.0.1", 0);
     ASSERT_NE(bound, nullptr);
     sockaddr_in address{};
@@ -35,7 +36,8 @@ class HttpClientTest : public ::testing::Test {
     std::string body(evbuffer_get_length(in), '\0');
     evbuffer_remove(in, body.data(), body.size());
     const char* header = evhttp_find_header(evhttp_request_get_input_headers(request), "X-Test");
-    seen_.push_back(std::to_string(evhttp_request_get_command(request)) + " " + path + " " + (header ? header : "-") + " " + body);
+    seen_.push_back(std::to_string(evhttp_request_get_command(request)) + " " + path + " " + (header ? header : "-") +
+                    " " + body);
     if (path == "/never") return;
     evbuffer* out = evbuffer_new();
     evbuffer_add_printf(out, "%s", path == "/long" ? std::string(70'000, 'x').c_str() : "hello");
@@ -120,18 +122,21 @@ TEST_F(HttpClientTest, MayDieWithRequestsUnderWay) {
   auto client = std::make_unique<HttpClient>(loop_);
   client->send({.url = url("/never")}, [](HttpAnswer) { FAIL() << "called after its end"; });
   Timer stop;
-  stop.start(loop_, Milliseconds(20), [](void* loop) { static_cast<Loop*>(loop)->stop(); }, &loop_);
+  stop.start(
+      loop_, Milliseconds(20), [](void* loop) { static_cast<Loop*>(loop)->stop(); }, &loop_);
   loop_.run();
   client.reset();
   loop_.defer([&] { loop_.stop(); });
-  stop.start(loop_, Milliseconds(1), [](void* loop) { static_cast<Loop*>(loop)->stop(); }, &loop_);
+  stop.start(
+      loop_, Milliseconds(1), [](void* loop) { static_cast<Loop*>(loop)->stop(); }, &loop_);
   loop_.run();
 }
 
 TEST(HttpUrl, AbsoluteWithHost) {
   EXPECT_TRUE(is_http_url("http://127.0.0.1:8080/auth"));
   EXPECT_TRUE(is_http_url("https://id.example.org/?token="));
-  for (const char* bad : {"", "ftp://x/", "http://", "/auth", "file:///etc/passwd", "http://ho st/"}) EXPECT_FALSE(is_http_url(bad)) << bad;
+  for (const char* bad : {"", "ftp://x/", "http://", "/auth", "file:///etc/passwd", "http://ho st/"})
+    EXPECT_FALSE(is_http_url(bad)) << bad;
   EXPECT_EQ(url_escape("a b&c=%/\xC3~-._Z9"), "a%20b%26c%3D%25%2F%C3~-._Z9");
 }
 

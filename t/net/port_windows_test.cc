@@ -28,7 +28,8 @@ TEST(PortWindows, NoneUnlessTold) {
 
 // PROBES 4: a window outside the system's range would be ignored by the kernel without an error.
 TEST(PortWindows, CoverTheRangeOnceBeforeAnyTwice) {
-  for (const auto& [low, high] : {std::pair<uint16_t, uint16_t>{16384, 65535}, {32768, 60999}, {1025, 1100}, {1024, 1152}, {5000, 5000}}) {
+  for (const auto& [low, high] :
+       {std::pair<uint16_t, uint16_t>{16384, 65535}, {32768, 60999}, {1025, 1100}, {1024, 1152}, {5000, 5000}}) {
     PortWindows windows(low, high, 12345);
     const uint32_t count = (high - low) / 128 + 1;
     std::set<uint32_t> seen;

@@ -1,4 +1,5 @@
-// Limits of the client, with a socket on which nobody answers, or only what a test says. Real servers: t/system/redis_test.py.
+// Limits of the client, with a socket on which nobody answers, or only what a test says. Real servers:
+// t/system/redis_test.py.
 #include "net/redis_client.h"
 
 #include <gtest/gtest.h>
@@ -32,17 +33,21 @@ class RedisClientTest : public ::testing::Test {
   // Each connection is told `text` at once.
   void say(std::string text) {
     text_ = std::move(text);
-    watch_.start(loop_, listener_.get(), EV_READ, [](evutil_socket_t fd, short, void* self) {
-      auto& test = *static_cast<RedisClientTest*>(self);
-      test.connections_.emplace_back(::accept(fd, nullptr, nullptr));
-      ::send(test.connections_.back().get(), test.text_.data(), test.text_.size(), MSG_NOSIGNAL);
-    }, this);
+    watch_.start(
+        loop_, listener_.get(), EV_READ,
+        [](evutil_socket_t fd, short, void* self) {
+          auto& test = *static_cast<RedisClientTest*>(self);
+          test.connections_.emplace_back(::accept(fd, nullptr, nullptr));
+          ::send(test.connections_.back().get(), test.text_.data(), test.text_.size(), MSG_NOSIGNAL);
+        },
+        this);
   }
   void ask(RedisClient& client, int times) {
     const std::string_view words[] = {"GET", "secret"};
     for (int i = 0; i < times; ++i)
       client.send(words, [this, i, times](Result<RedisReply> reply) {
-        told_.push_back(std::to_string(i) + " " + (reply ? "reply " + std::string(reply->text.reveal()) : reply.error()));
+        told_.push_back(std::to_string(i) + " " +
+                        (reply ? "reply " + std::string(reply->text.reveal()) : reply.error()));
         if (told_.size() == static_cast<size_t>(times)) loop_.stop();
       });
     EXPECT_TRUE(told_.empty()) << "told before send() returned";

@@ -40,7 +40,8 @@ class ResolverTest : public testing::Test {
 };
 
 TEST_F(ResolverTest, HostsFileWithoutAnyServer) {
-  dir_.write("hosts", "127.0.0.1 localhost\n10.0.0.1 mail.example alias\n10.0.0.2 mail.example\n2001:db8::1 six.example\n");
+  dir_.write("hosts",
+             "127.0.0.1 localhost\n10.0.0.1 mail.example alias\n10.0.0.2 mail.example\n2001:db8::1 six.example\n");
   Resolver resolver(loop_, {dir_.path("hosts"), dir_.path("none")});
   EXPECT_EQ(ask(resolver, "mail.example"), "10.0.0.1 10.0.0.2");
   EXPECT_EQ(ask(resolver, "alias"), "10.0.0.1");
@@ -59,7 +60,8 @@ TEST_F(ResolverTest, ChangedHostsFileIsReadAgain) {
   Resolver resolver(loop_, {dir_.path("hosts"), dir_.path("none")});
   EXPECT_EQ(ask(resolver, "mail.example"), "10.0.0.1");
   dir_.write("hosts", "10.0.0.2 mail.example\n");
-  std::filesystem::last_write_time(dir_.path("hosts"), std::filesystem::file_time_type::clock::now() + std::chrono::seconds(2));
+  std::filesystem::last_write_time(dir_.path("hosts"),
+                                   std::filesystem::file_time_type::clock::now() + std::chrono::seconds(2));
   EXPECT_EQ(ask(resolver, "mail.example"), "10.0.0.2");
 }
 

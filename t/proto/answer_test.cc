@@ -46,7 +46,8 @@ constexpr char kPopTemp[] = "-ERR [SYS/TEMP] Account is temporarily unavailable.
 constexpr char kPopConfig[] = "-ERR Account is temporarily unavailable.\r\n";
 
 const Case kCases[] = {
-    {FailureClass::Auth, false, kAuth, kPopAuth, "a NO [AUTHENTICATIONFAILED] no such user\r\n", "-ERR no such user\r\n"},
+    {FailureClass::Auth, false, kAuth, kPopAuth, "a NO [AUTHENTICATIONFAILED] no such user\r\n",
+     "-ERR no such user\r\n"},
     {FailureClass::AuthTempFail, true, "a NO [AUTHENTICATIONFAILED] no such user\r\n", "-ERR no such user\r\n",
      "a NO [AUTHENTICATIONFAILED] no such user\r\n", "-ERR no such user\r\n"},
     {FailureClass::Connect, true, kUnavailable, kPopTemp, kUnavailable, kPopTemp},
@@ -74,7 +75,8 @@ TEST_P(EachClass, SaysTheRightThingInEachProtocol) {
 }
 
 TEST(AnswerFor, ATemporaryFailureWithoutWordsIsNoWrongPassword) {
-  for (const bool mask : {false, true}) EXPECT_EQ(answer_for({FailureClass::AuthTempFail, "log text", ""}, mask).kind, AnswerKind::BackendUnavailable);
+  for (const bool mask : {false, true})
+    EXPECT_EQ(answer_for({FailureClass::AuthTempFail, "log text", ""}, mask).kind, AnswerKind::BackendUnavailable);
 }
 
 TEST_P(EachClass, NeverShowsWhatIsForTheLog) {
@@ -97,9 +99,7 @@ TEST(AnswerFor, TemporaryRefusalsKeepTheirText) {
   EXPECT_EQ(imap(answer_for(failure, true)), "a NO [UNAVAILABLE] later\r\n");
 }
 
-TEST(AnswerFor, NoTextIsOurText) {
-  EXPECT_EQ(imap(answer_for({FailureClass::Auth, "BAD syntax", ""}, false)), kAuth);
-}
+TEST(AnswerFor, NoTextIsOurText) { EXPECT_EQ(imap(answer_for({FailureClass::Auth, "BAD syntax", ""}, false)), kAuth); }
 
 }  // namespace
 }  // namespace postern

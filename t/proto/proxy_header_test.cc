@@ -53,8 +53,8 @@ TEST(ProxyHeader, UnknownAndLocalKeepTheConnectionsAddresses) {
   EXPECT_FALSE(complete("PROXY UNKNOWN\r\n").forwarded);
   EXPECT_FALSE(complete("PROXY UNKNOWN ffff:f::1 ffff::1 65535 65535\r\n").forwarded);
   EXPECT_FALSE(complete(binary(0x20, 0x00, "")).forwarded);
-  EXPECT_FALSE(complete(binary(0x20, 0x11, kV4Block)).forwarded);   // LOCAL: the block is skipped
-  EXPECT_FALSE(complete(binary(0x21, 0x00, "whatever")).forwarded);  // unspecified
+  EXPECT_FALSE(complete(binary(0x20, 0x11, kV4Block)).forwarded);               // LOCAL: the block is skipped
+  EXPECT_FALSE(complete(binary(0x21, 0x00, "whatever")).forwarded);             // unspecified
   EXPECT_FALSE(complete(binary(0x21, 0x31, std::string(216, 'x'))).forwarded);  // unix sockets
 }
 
@@ -63,13 +63,15 @@ TEST(ProxyHeader, ReadsVersion2) {
   EXPECT_TRUE(h.forwarded);
   EXPECT_EQ(h.remote.text(), "9.8.7.6:777");
   EXPECT_EQ(h.local.text(), "1.2.3.4:143");
-  const std::string v6 = "\x20\x01\x0d\xb8"s + std::string(11, '\0') + "\x01" + "\x20\x01\x0d\xb8"s + std::string(11, '\0') + "\x02";
+  const std::string v6 =
+      "\x20\x01\x0d\xb8"s + std::string(11, '\0') + "\x01" + "\x20\x01\x0d\xb8"s + std::string(11, '\0') + "\x02";
   EXPECT_EQ(complete(binary(0x21, 0x21, v6 + "\x03\x09\x00\x8f"s)).local.text(), "[2001:db8::2]:143");
 }
 
 TEST(ProxyHeader, ReadsNameAndTls) {
   const std::string name = "\x02\x00\x0cmail.example"s, noop = "\x04\x00\x03xyz"s;
-  const std::string tls = "\x20\x00\x0f\x01\x00\x00\x00\x00\x21\x00\x07TLSv1.3"s, clear = "\x20\x00\x05\x00\x00\x00\x00\x01"s;
+  const std::string tls = "\x20\x00\x0f\x01\x00\x00\x00\x00\x21\x00\x07TLSv1.3"s,
+                    clear = "\x20\x00\x05\x00\x00\x00\x00\x01"s;
   const ProxyHeader h = complete(binary(0x21, 0x11, kV4Block + noop + name + tls));
   EXPECT_EQ(h.authority, "mail.example");
   EXPECT_TRUE(h.tls);
@@ -101,7 +103,10 @@ TEST(ProxyHeader, RefusesWhatIsNone) {
 }
 
 TEST(ProxyHeader, RefusesMalformedFields) {
-  for (const std::string& field : {"\x02"s, "\x02\x00"s, "\x02\x00\x05" "abc"s, "\x02\x00\x00"s, "\x20\x00\x04\x01\x00\x00\x00"s})
+  for (const std::string& field : {"\x02"s, "\x02\x00"s,
+                                   "\x02\x00\x05"
+                                   "abc"s,
+                                   "\x02\x00\x00"s, "\x20\x00\x04\x01\x00\x00\x00"s})
     expect_broken(binary(0x21, 0x11, kV4Block + field), "malformed field");
 }
 

@@ -52,8 +52,10 @@ TEST(ClientMechanism, TokensAndTheErrorDocument) {
 TEST(ScramClient, TheExamplesOfTheRfcs) {
   ScramClient sha256(ScramHash::Sha256);
   EXPECT_EQ(sha256.first("user", "user", "rOprNGfwEbeRWgbNEkqO"), "n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
-  EXPECT_EQ(said(sha256.prove("r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096", "pencil")),
-            "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=");
+  EXPECT_EQ(
+      said(sha256.prove("r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
+                        "pencil")),
+      "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=");
   EXPECT_TRUE(sha256.confirms("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="));
   EXPECT_FALSE(sha256.confirms("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G5="));
   EXPECT_FALSE(sha256.confirms("e=other-error"));
@@ -72,8 +74,9 @@ TEST(ScramClient, ActsForAnother) {
 }
 
 TEST(ScramClient, WhatAServerMustNotSend) {
-  for (const char* bad : {"", "r=abc", "r=abc,s=YQ==,i=4096", "r=xbcd,s=YQ==,i=4096", "r=abcd,s=,i=4096", "r=abcd,s=?,i=4096", "r=abcd,s=YQ==,i=4095",
-                          "r=abcd,s=YQ==,i=600001", "r=abcd,s=YQ==,i=-1", "r=abcd,s=YQ==", "m=x,r=abcd,s=YQ==,i=4096"}) {
+  for (const char* bad : {"", "r=abc", "r=abc,s=YQ==,i=4096", "r=xbcd,s=YQ==,i=4096", "r=abcd,s=,i=4096",
+                          "r=abcd,s=?,i=4096", "r=abcd,s=YQ==,i=4095", "r=abcd,s=YQ==,i=600001", "r=abcd,s=YQ==,i=-1",
+                          "r=abcd,s=YQ==", "m=x,r=abcd,s=YQ==,i=4096"}) {
     ScramClient scram(ScramHash::Sha256);
     scram.first("", "joe", "abc");
     EXPECT_FALSE(scram.prove(bad, "secret")) << bad;
@@ -91,7 +94,8 @@ TEST(ClientMechanism, ScramBelievesNobodyWithoutProof) {  // PXI-55
   EXPECT_TRUE(first.starts_with("n,,n=joe,r="));
   EXPECT_NE(first, said(ClientMechanism::make("SCRAM-SHA-256")->step("", {"joe", "joe", "secret"})));
   EXPECT_FALSE(scram.confirmed(""));
-  EXPECT_TRUE(said(scram.step(first.substr(first.find("r=")) + "x,s=YQ==,i=4096", {"joe", "joe", "secret"})).starts_with("c=biws,r="));
+  EXPECT_TRUE(said(scram.step(first.substr(first.find("r=")) + "x,s=YQ==,i=4096", {"joe", "joe", "secret"}))
+                  .starts_with("c=biws,r="));
   EXPECT_FALSE(scram.confirmed(""));
   EXPECT_FALSE(scram.confirmed("v=AAAA"));
   EXPECT_FALSE(scram.refuted());

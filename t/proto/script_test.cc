@@ -10,7 +10,9 @@ bool always(const BackPlan&) { return true; }
 bool when_trusted(const BackPlan& plan) { return plan.trusted; }
 
 template <char C>
-void send_letter(BackPlan&, std::string& out) { (out += C) += "\n"; }
+void send_letter(BackPlan&, std::string& out) {
+  (out += C) += "\n";
+}
 
 Verdict read_hello(std::string_view line, BackPlan&, StepResult& result) {
   if (line == "hello") return Verdict::Next;

@@ -50,7 +50,9 @@ TEST(XclientParser, NeverLetsAForwardTokenEscapeItsPrefix) {
 }
 
 TEST(XclientParser, RefusesNulEmptyNamesAndBadEncodings) {
-  EXPECT_FALSE(parse_xclient(forward_of("a=b\x01" "0c")).valid);
+  EXPECT_FALSE(parse_xclient(forward_of("a=b\x01"
+                                        "0c"))
+                   .valid);
   EXPECT_FALSE(parse_xclient(forward_of(string("a=b\0c", 5))).valid);
   EXPECT_FALSE(parse_xclient(forward_of("=x")).valid);
   EXPECT_FALSE(parse_xclient(forward_of("a=b\t")).valid);

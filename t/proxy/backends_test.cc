@@ -66,7 +66,8 @@ TEST(ClosingPace, SpreadsAMassEndEvenly) {
   ClosingPace pace;
   std::vector<double> times;
   for (size_t i = 0; i < kSessions; ++i)
-    times.push_back(std::chrono::duration<double>(pace.next(kStart + i * 10us, 10s, kSessions - 1 - i) - kStart).count());
+    times.push_back(
+        std::chrono::duration<double>(pace.next(kStart + i * 10us, 10s, kSessions - 1 - i) - kStart).count());
   double distance = 0;
   for (size_t i = 0; i < kSessions; ++i)
     distance = std::max(distance, std::abs(times[i] / 10 - static_cast<double>(i + 1) / kSessions));

@@ -24,7 +24,9 @@ struct ScriptedBackend {
     if (!peer) peer.reset(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     return static_cast<bool>(peer);
   }
-  void say(std::string_view text) const { EXPECT_EQ(::write(peer.get(), text.data(), text.size()), static_cast<ssize_t>(text.size())); }
+  void say(std::string_view text) const {
+    EXPECT_EQ(::write(peer.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  }
   bool heard(std::string_view text) {
     if (peer) test::drain_into(peer, input);
     return input.find(text) != std::string::npos;
@@ -62,7 +64,8 @@ struct ProxyLoginTest : testing::Test, ProxyLogin::Owner {
     plan.forward.forward = forward;
     route.source = user_source;
     route.preamble = preamble;
-    login = std::make_unique<ProxyLogin>(ProxyWorld{loop, backends, sources, pool}, kPop3.back, options, std::move(route), std::move(plan), *this);
+    login = std::make_unique<ProxyLogin>(ProxyWorld{loop, backends, sources, pool}, kPop3.back, options,
+                                         std::move(route), std::move(plan), *this);
     login->start();
   }
   void serve_login(ScriptedBackend& b) {
@@ -104,7 +107,9 @@ TEST_F(ProxyLoginTest, SaysWhyAConnectionWasRefused) {
   start({localhost}, closed.port);
   ASSERT_TRUE(run_until(loop, [&] { return failure.has_value(); }));
   EXPECT_EQ(*failure, FailureClass::Connect);
-  EXPECT_TRUE(log_line.starts_with("connect(127.0.0.1, " + std::to_string(closed.port) + ") failed: Connection refused (after 0 secs")) << log_line;
+  EXPECT_TRUE(log_line.starts_with("connect(127.0.0.1, " + std::to_string(closed.port) +
+                                   ") failed: Connection refused (after 0 secs"))
+      << log_line;
 }
 
 // Several addresses: the next one is tried at once, without counting as a reconnect.
@@ -165,7 +170,8 @@ TEST_F(ProxyLoginTest, TellsWhatCouldNotBeForwarded) {
   ASSERT_TRUE(run_until(loop, [&] { return b.heard("USER joe\r\n"); }));
   b.say("+OK\r\n+OK\r\n");
   ASSERT_TRUE(run_until(loop, [&] { return b.heard("PASS pw\r\n"); }));
-  EXPECT_EQ(oddities, (std::vector<std::string>{"XCLIENT without FORWARD: the forward_ fields are too long for one line"}));
+  EXPECT_EQ(oddities,
+            (std::vector<std::string>{"XCLIENT without FORWARD: the forward_ fields are too long for one line"}));
   EXPECT_TRUE(retries.empty());
 }
 

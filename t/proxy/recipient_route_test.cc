@@ -34,7 +34,8 @@ std::string error_of(FieldList fields) {
 using F = FieldList;
 
 TEST(RecipientRoute, NeedsNoPassword) {  // LMTP-19
-  const auto r = route_of<DeliveryRoute>({{"proxy", "y"}, {"host", "192.0.2.1"}, {"pass", "secret"}, {"master", "m"}, {"proxy_mech", "PLAIN"}});
+  const auto r = route_of<DeliveryRoute>(
+      {{"proxy", "y"}, {"host", "192.0.2.1"}, {"pass", "secret"}, {"master", "m"}, {"proxy_mech", "PLAIN"}});
   EXPECT_FALSE(r.proxy.authenticate);
   EXPECT_EQ(r.proxy.destuser, "joe@example.org");
   EXPECT_EQ(r.proxy.addresses.at(0).text(), "192.0.2.1");
@@ -78,8 +79,14 @@ TEST(RecipientRoute, Tls) {  // LMTP-21
 }
 
 TEST(RecipientRoute, FurtherFields) {
-  const auto r = route_of<DeliveryRoute>({{"proxy", ""}, {"host", "192.0.2.1"}, {"destuser", "jim"}, {"proxy_timeout", "7"}, {"proxy_not_trusted", "y"},
-                                          {"source_ip", "192.0.2.2"}, {"forward_foo", "bar"}, {"proxy_haproxy", "v2"}});
+  const auto r = route_of<DeliveryRoute>({{"proxy", ""},
+                                          {"host", "192.0.2.1"},
+                                          {"destuser", "jim"},
+                                          {"proxy_timeout", "7"},
+                                          {"proxy_not_trusted", "y"},
+                                          {"source_ip", "192.0.2.2"},
+                                          {"forward_foo", "bar"},
+                                          {"proxy_haproxy", "v2"}});
   EXPECT_EQ(r.proxy.destuser, "jim");
   EXPECT_EQ(r.proxy.timeout, Milliseconds(7000));
   EXPECT_FALSE(r.proxy.trusted);
@@ -90,8 +97,10 @@ TEST(RecipientRoute, FurtherFields) {
 
 TEST(RecipientRoute, Mistakes) {  // LMTP-23
   EXPECT_EQ(error_of({{"proxy", ""}}), "host not given");
-  EXPECT_EQ(error_of({{"proxy", ""}, {"host", "::1"}, {"protocol", "imap"}}), "Auth service returned invalid protocol value 'imap': unknown");
-  EXPECT_EQ(error_of({{"protocol", "http"}}), "Auth service returned invalid protocol value 'http': unknown") << "whatever becomes of him";
+  EXPECT_EQ(error_of({{"proxy", ""}, {"host", "::1"}, {"protocol", "imap"}}),
+            "Auth service returned invalid protocol value 'imap': unknown");
+  EXPECT_EQ(error_of({{"protocol", "http"}}), "Auth service returned invalid protocol value 'http': unknown")
+      << "whatever becomes of him";
   EXPECT_NE(error_of({{"proxy", ""}, {"host", "::1"}, {"port", "0"}}), "no error");
   EXPECT_NE(error_of({{"proxy", ""}, {"host", "::1"}, {"source_ip", "192.0.2.1"}}), "no error");
 }

@@ -42,7 +42,9 @@ struct RelayTest : testing::Test, Relay::Owner {
     });
     return sent;
   }
-  void say(const Fd& fd, std::string_view text) { ASSERT_EQ(::write(fd.get(), text.data(), text.size()), static_cast<ssize_t>(text.size())); }
+  void say(const Fd& fd, std::string_view text) {
+    ASSERT_EQ(::write(fd.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  }
 
   Loop loop;
   RelayPool pool{Milliseconds(300)};

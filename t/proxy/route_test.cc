@@ -55,18 +55,22 @@ TEST(Route, TakesTheTlsPortWithSslAndThePlainOneWithStarttls) {
 }
 
 TEST(Route, SwitchesVerificationOffWithAnyCertOnEitherField) {
-  EXPECT_FALSE(route_of<ProxyRoute>(reply_with({{"proxy", ""}, {"host", "::1"}, {"ssl", "any-cert"}, {"starttls", "yes"}})).verify_certificate);
+  EXPECT_FALSE(
+      route_of<ProxyRoute>(reply_with({{"proxy", ""}, {"host", "::1"}, {"ssl", "any-cert"}, {"starttls", "yes"}}))
+          .verify_certificate);
   EXPECT_TRUE(route_of<ProxyRoute>(reply_with({{"proxy", ""}, {"host", "::1"}, {"ssl", "no"}})).verify_certificate);
 }
 
 TEST(Route, PrefersHostipAndKeepsTheNameForTls) {
-  const auto r = route_of<ProxyRoute>(reply_with({{"proxy", ""}, {"host", "mail.example.org"}, {"hostip", "192.0.2.7"}}));
+  const auto r =
+      route_of<ProxyRoute>(reply_with({{"proxy", ""}, {"host", "mail.example.org"}, {"hostip", "192.0.2.7"}}));
   EXPECT_EQ(r.host, "mail.example.org");
   EXPECT_EQ(r.addresses.at(0).text(), "192.0.2.7");
 }
 
 TEST(Route, KeepsForwardFieldsInOrder) {
-  const auto r = route_of<ProxyRoute>(reply_with({{"proxy", ""}, {"host", "::1"}, {"forward_b", "2"}, {"forward_a", "1"}}));
+  const auto r =
+      route_of<ProxyRoute>(reply_with({{"proxy", ""}, {"host", "::1"}, {"forward_b", "2"}, {"forward_a", "1"}}));
   EXPECT_EQ(r.forward, (FieldList{{"b", "2"}, {"a", "1"}}));
 }
 
@@ -75,8 +79,11 @@ struct TimeCase {
   int64_t milliseconds;
 };
 TEST(Route, ReadsProxyTimeoutInSecondsOrWithUnit) {
-  for (const TimeCase& c : {TimeCase{"2", 2000}, {"1500ms", 1500}, {"30s", 30000}, {"2 mins", 120000}, {"1 msecs", 1}, {"1m", 60000}})
-    EXPECT_EQ(route_of<ProxyRoute>(reply_with({{"proxy", ""}, {"host", "::1"}, {"proxy_timeout", c.value}})).timeout.count(), c.milliseconds)
+  for (const TimeCase& c :
+       {TimeCase{"2", 2000}, {"1500ms", 1500}, {"30s", 30000}, {"2 mins", 120000}, {"1 msecs", 1}, {"1m", 60000}})
+    EXPECT_EQ(
+        route_of<ProxyRoute>(reply_with({{"proxy", ""}, {"host", "::1"}, {"proxy_timeout", c.value}})).timeout.count(),
+        c.milliseconds)
         << c.value;
 }
 
@@ -84,8 +91,10 @@ TEST(Route, ReadsProxyTimeoutInSecondsOrWithUnit) {
 TEST(Route, NamesTheFieldThatIsWrong) {
   EXPECT_EQ(error_of({{"proxy", ""}, {"host", "::1"}, {"port", "99999"}}),
             "Auth service returned invalid port value '99999': not a port (1-65535)");
-  EXPECT_EQ(error_of({{"proxy", ""}, {"host", "::1"}, {"port", "0"}}), "Auth service returned invalid port value '0': not a port (1-65535)");
-  EXPECT_EQ(error_of({{"proxy", ""}, {"host", "::1"}, {"hostip", "x"}}), "Auth service returned invalid hostip value 'x': not an IP address");
+  EXPECT_EQ(error_of({{"proxy", ""}, {"host", "::1"}, {"port", "0"}}),
+            "Auth service returned invalid port value '0': not a port (1-65535)");
+  EXPECT_EQ(error_of({{"proxy", ""}, {"host", "::1"}, {"hostip", "x"}}),
+            "Auth service returned invalid hostip value 'x': not an IP address");
   EXPECT_EQ(error_of({{"proxy", ""}, {"host", "::1"}, {"source_ip", "1.2.3"}}),
             "Auth service returned invalid source_ip value '1.2.3': not an IP address");
   EXPECT_EQ(error_of({{"proxy", ""}, {"host", "::1"}, {"proxy_timeout", "5 apples"}}),
@@ -94,7 +103,8 @@ TEST(Route, NamesTheFieldThatIsWrong) {
             "Auth service returned invalid proxy_refresh value '5m': not a number of seconds");
   EXPECT_EQ(error_of({{"proxy", ""}}), "host not given");
   EXPECT_EQ(error_of({{"proxy", ""}, {"host", ""}}), "Auth service returned invalid host value '': empty");
-  EXPECT_EQ(error_of({{"proxy", ""}, {"host", "::1"}, {"hostip", "::2"}}), "host and hostip are different addresses: ::1 and ::2");
+  EXPECT_EQ(error_of({{"proxy", ""}, {"host", "::1"}, {"hostip", "::2"}}),
+            "host and hostip are different addresses: ::1 and ::2");
   EXPECT_EQ(error_of({{"proxy", ""}, {"host", "::1"}, {"source_ip", "127.0.0.1"}}),
             "source_ip 127.0.0.1 and destination ::1 are of different families");
 }
@@ -128,7 +138,8 @@ TEST(Route, NeedsAPassword) {
 
 // A2, A3, REF-2
 TEST(Route, RefersWithNologinAndHost) {
-  const auto r = route_of<RefusedRoute>(reply_with({{"nologin", "n"}, {"host", "mail2.example.org"}, {"reason", "moved"}}));
+  const auto r =
+      route_of<RefusedRoute>(reply_with({{"nologin", "n"}, {"host", "mail2.example.org"}, {"reason", "moved"}}));
   ASSERT_TRUE(r.referral);
   EXPECT_EQ(r.referral->host, "mail2.example.org");
   EXPECT_EQ(r.referral->port, 143);
@@ -137,7 +148,8 @@ TEST(Route, RefersWithNologinAndHost) {
 }
 
 TEST(Route, RefersToTheTlsPortWithSsl) {
-  const auto r = route_of<RefusedRoute>(reply_with({{"nologin", ""}, {"host", "h"}, {"ssl", "yes"}, {"destuser", "other"}}));
+  const auto r =
+      route_of<RefusedRoute>(reply_with({{"nologin", ""}, {"host", "h"}, {"ssl", "yes"}, {"destuser", "other"}}));
   EXPECT_EQ(r.referral->port, 993);
   EXPECT_EQ(r.referral->user, "other");
 }
@@ -145,7 +157,9 @@ TEST(Route, RefersToTheTlsPortWithSsl) {
 TEST(Route, RefusesWithNologinAlone) { EXPECT_FALSE(route_of<RefusedRoute>(reply_with({{"nologin", ""}})).referral); }
 
 // PXI-1, REF-5
-TEST(Route, ProxiesInSpiteOfNologin) { route_of<ProxyRoute>(reply_with({{"nologin", ""}, {"proxy", ""}, {"host", "::1"}})); }
+TEST(Route, ProxiesInSpiteOfNologin) {
+  route_of<ProxyRoute>(reply_with({{"nologin", ""}, {"proxy", ""}, {"host", "::1"}}));
+}
 
 // A1, A6: only protocols with a success referral tell the host
 TEST(Route, LogsInHereWithAReferralWhereTheProtocolHasOne) {
@@ -165,9 +179,13 @@ TEST(Route, SeesALoopToItself) {
 
 TEST(Route, ReadsTheVersionOfAProxyHeader) {
   EXPECT_FALSE(route_of<ProxyRoute>(reply_with({{"proxy", ""}, {"host", "::1"}})).haproxy);
-  EXPECT_EQ(route_of<ProxyRoute>(reply_with({{"proxy", ""}, {"host", "::1"}, {"proxy_haproxy", "v1"}})).haproxy, ProxyHeaderVersion::V1);
-  EXPECT_EQ(route_of<ProxyRoute>(reply_with({{"proxy", ""}, {"host", "::1"}, {"proxy_haproxy", "V2"}})).haproxy, ProxyHeaderVersion::V2);
-  EXPECT_NE(error_of({{"proxy", ""}, {"host", "::1"}, {"proxy_haproxy", "yes"}}).find("invalid proxy_haproxy value 'yes'"), std::string::npos);
+  EXPECT_EQ(route_of<ProxyRoute>(reply_with({{"proxy", ""}, {"host", "::1"}, {"proxy_haproxy", "v1"}})).haproxy,
+            ProxyHeaderVersion::V1);
+  EXPECT_EQ(route_of<ProxyRoute>(reply_with({{"proxy", ""}, {"host", "::1"}, {"proxy_haproxy", "V2"}})).haproxy,
+            ProxyHeaderVersion::V2);
+  EXPECT_NE(
+      error_of({{"proxy", ""}, {"host", "::1"}, {"proxy_haproxy", "yes"}}).find("invalid proxy_haproxy value 'yes'"),
+      std::string::npos);
 }
 
 }  // namespace

@@ -138,7 +138,18 @@ TEST(Framing, WhatALibraryWroteToStderrIsAnError) {
 }
 
 TEST(Framing, RefusesBrokenPackets) {
-  for (const char* packet : {"\x01", "\x01" "12\n", "\x01" "12 34\nXTtext\n", "\x01" "12 34\nIQtext\n", "\x01" "12 34\nITtext", "\x01x y\nITa\n", "\x01" "1 2\n\n"})
+  for (const char* packet : {"\x01",
+                             "\x01"
+                             "12\n",
+                             "\x01"
+                             "12 34\nXTtext\n",
+                             "\x01"
+                             "12 34\nIQtext\n",
+                             "\x01"
+                             "12 34\nITtext",
+                             "\x01x y\nITa\n",
+                             "\x01"
+                             "1 2\n\n"})
     EXPECT_FALSE(parse_log_batch(packet)) << packet;
 }
 
@@ -254,10 +265,8 @@ TEST(LogClient, WithoutAReaderCountsAndTellsLosses) {
     const auto batch = parse_log_batch(packet);
     if (packet.empty() || !batch) break;
     for (const LogRecord& record : batch->records)
-      if (record.level == LogLevel::Warning)
-        told = record.content;
-      else
-        ++lines;
+      if (record.level == LogLevel::Warning) told = record.content;
+      else ++lines;
   }
   EXPECT_EQ(lines + lost, count);
   EXPECT_EQ(told, std::to_string(lost) + " log lines were lost: the log process did not read them in time");
@@ -314,20 +323,22 @@ TEST(Jail, NothingCanBeHadBack) {  // MASTER-42
 
 #if defined(HAVE_SECCOMP) && !defined(POSTERN_SANITIZED)
 TEST(Seccomp, LoginCannotOpenExecOrMakeCodeButCanWork) {
-  EXPECT_EQ(in_child([] {
-              if (!harden_process() || !install_seccomp(Role::Login, {})) return 1;
-              if (::open("/etc/passwd", O_RDONLY) >= 0 || errno != EPERM) return 2;
-              if (::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED) return 3;
-              if (::fork() >= 0) return 4;
-              if (::socket(AF_NETLINK, SOCK_RAW, 0) >= 0) return 5;
-              const Fd fd(::socket(AF_INET, SOCK_STREAM, 0));
-              std::string memory(10 << 20, 'x');
-              Loop loop;
-              loop.defer([&loop] { loop.stop(); });
-              loop.run();
-              return fd && memory.back() == 'x' ? 0 : 6;
-            }),
-            0);
+  EXPECT_EQ(
+      in_child([] {
+        if (!harden_process() || !install_seccomp(Role::Login, {})) return 1;
+        if (::open("/etc/passwd", O_RDONLY) >= 0 || errno != EPERM) return 2;
+        if (::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+          return 3;
+        if (::fork() >= 0) return 4;
+        if (::socket(AF_NETLINK, SOCK_RAW, 0) >= 0) return 5;
+        const Fd fd(::socket(AF_INET, SOCK_STREAM, 0));
+        std::string memory(10 << 20, 'x');
+        Loop loop;
+        loop.defer([&loop] { loop.stop(); });
+        loop.run();
+        return fd && memory.back() == 'x' ? 0 : 6;
+      }),
+      0);
 }
 
 // A file without a name in a folder that is open, and nothing that has one (LMTP-38).

@@ -14,7 +14,9 @@ SaslStep step(ServerMechanism& m, std::optional<std::string> response) {
   return m.step(response ? std::optional<SecretString>(SecretString(*response)) : std::nullopt);
 }
 
-std::string challenge(const SaslStep& s) { return std::holds_alternative<SaslChallenge>(s) ? std::get<SaslChallenge>(s).text : "(no challenge)"; }
+std::string challenge(const SaslStep& s) {
+  return std::holds_alternative<SaslChallenge>(s) ? std::get<SaslChallenge>(s).text : "(no challenge)";
+}
 
 std::string password(const SaslStep& s) {
   if (!std::holds_alternative<SaslPassword>(s)) return "(none)";

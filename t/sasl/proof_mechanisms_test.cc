@@ -22,7 +22,8 @@ using namespace std::string_view_literals;
 std::string hmac(const EVP_MD* hash, std::string_view key, std::string_view text) {
   unsigned char out[EVP_MAX_MD_SIZE];
   unsigned size = 0;
-  HMAC(hash, key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()), text.size(), out, &size);
+  HMAC(hash, key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()), text.size(),
+       out, &size);
   return std::string(reinterpret_cast<char*>(out), size);
 }
 
@@ -62,7 +63,9 @@ SaslSecret plain(std::string_view password) { return {false, SecretString(passwo
 struct Cram {
   std::unique_ptr<ServerMechanism> m = make_server_mechanism(*find_mechanism("CRAM-MD5"));
   std::string challenge = show(step(*m, std::nullopt)).substr(10);
-  std::string answer(const std::string& user, const std::string& password) { return user + " " + hex(hmac(EVP_md5(), password, challenge)); }
+  std::string answer(const std::string& user, const std::string& password) {
+    return user + " " + hex(hmac(EVP_md5(), password, challenge));
+  }
 };
 
 TEST(CramMd5, ProvesAPassword) {
@@ -98,7 +101,10 @@ TEST(CramMd5, BadAnswers) {
 
 // The stored states are of `doveadm pw -s CRAM-MD5 -p secret`, without {CRAM-MD5} (AUTH-26).
 TEST(CramMd5, AStoredState) {
-  const std::string states("\xcd\x3b\xa7\xde\xaa\xd6\xe5\xca\x23\x44\x8b\xa4\x2e\x37\x97\x47\xa9\xe0\xf7\xf1\xfb\xc0\x0c\x8a\x81\xbb\xaa\xc3\x95\x73\x1b\x56", 32);
+  const std::string states(
+      "\xcd\x3b\xa7\xde\xaa\xd6\xe5\xca\x23\x44\x8b\xa4\x2e\x37\x97\x47\xa9\xe0\xf7\xf1\xfb\xc0\x0c\x8a\x81\xbb\xaa\xc3"
+      "\x95\x73\x1b\x56",
+      32);
   EXPECT_EQ(hmac_md5_states("secret").reveal(), states);
   for (const char* password : {"secret", "Secret"}) {
     Cram c;
@@ -114,7 +120,9 @@ TEST(CramMd5, AStoredState) {
 
 TEST(HmacMd5, AsTheLibraryHasIt) {  // RFC 2202: keys of any length
   for (const std::string& key : {""s, "Jefe"s, std::string(64, 'k'), std::string(80, '\xaa')})
-    EXPECT_EQ(hmac_md5(hmac_md5_states(key).reveal(), "what do ya want for nothing?"), hmac(EVP_md5(), key, "what do ya want for nothing?")) << key;
+    EXPECT_EQ(hmac_md5(hmac_md5_states(key).reveal(), "what do ya want for nothing?"),
+              hmac(EVP_md5(), key, "what do ya want for nothing?"))
+        << key;
   EXPECT_EQ(hmac_md5("no states", "text"), "");
 }
 
@@ -134,12 +142,14 @@ struct Digest {
   }
   static std::string md5(const std::string& text) { return hash_of(EVP_md5(), text); }
   // `kind`: "AUTHENTICATE" for the client's answer, "" for the server's.
-  std::string value(const std::string& user, const std::string& realm, const std::string& password, const std::string& kind) const {
+  std::string value(const std::string& user, const std::string& realm, const std::string& password,
+                    const std::string& kind) const {
     const std::string a1 = md5(user + ":" + realm + ":" + password) + ":" + nonce + ":cn";
     return hex(md5(hex(md5(a1)) + ":" + nonce + ":00000001:cn:auth:" + hex(md5(kind + ":imap/mail.example.org"))));
   }
   std::string answer(const std::string& user, const std::string& realm, const std::string& password) const {
-    return "username=\"" + user + "\",realm=\"" + realm + "\",nonce=\"" + nonce + "\",cnonce=\"cn\",nc=00000001,qop=auth,digest-uri=\"imap/mail.example.org\",response=" +
+    return "username=\"" + user + "\",realm=\"" + realm + "\",nonce=\"" + nonce +
+           "\",cnonce=\"cn\",nc=00000001,qop=auth,digest-uri=\"imap/mail.example.org\",response=" +
            value(user, realm, password, "AUTHENTICATE") + ",charset=utf-8";
   }
 };
@@ -204,7 +214,8 @@ TEST(DigestMd5, NamesOfAnAnswer) {
   EXPECT_EQ(names(R"(username="joe",realm="a")"), "joe|a");
   EXPECT_EQ(names(R"( nonce=x , , realm = "a", username="jo\"e\\" )"), "none");  // a blank before the value
   EXPECT_EQ(names(R"(nonce=x , , realm="a, username=ann", USERNAME="jo\"e\\",)"), R"(jo"e\|a, username=ann)");
-  for (const char* bad : {"", "joe", "realm=\"a\"", "username=\"joe", "username=\"joe\\", "username=\"a\",username=\"b\"", "username=\"a\",x"})
+  for (const char* bad : {"", "joe", "realm=\"a\"", "username=\"joe", "username=\"joe\\",
+                          "username=\"a\",username=\"b\"", "username=\"a\",x"})
     EXPECT_EQ(names(bad), "none") << bad;
 }
 
@@ -297,8 +308,9 @@ struct ScramClient {
     const auto a = attributes();
     const std::string salt = *base64_decode(a.at('s'));
     unsigned char out[EVP_MAX_MD_SIZE];
-    PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()), reinterpret_cast<const unsigned char*>(salt.data()),
-                      static_cast<int>(salt.size()), std::stoi(a.at('i')), hash, EVP_MD_get_size(hash), out);
+    PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()),
+                      reinterpret_cast<const unsigned char*>(salt.data()), static_cast<int>(salt.size()),
+                      std::stoi(a.at('i')), hash, EVP_MD_get_size(hash), out);
     salted.assign(reinterpret_cast<char*>(out), static_cast<size_t>(EVP_MD_get_size(hash)));
     without_proof = "c=" + base64_encode(bound) + ",r=" + a.at('r');
     std::string proof = hmac(hash, salted, "Client Key");
@@ -306,7 +318,9 @@ struct ScramClient {
     for (size_t i = 0; i < proof.size(); ++i) proof[i] = static_cast<char>(proof[i] ^ signature[i]);
     return without_proof + ",p=" + base64_encode(proof);
   }
-  std::string server_signature() const { return "v=" + base64_encode(hmac(hash, hmac(hash, salted, "Server Key"), auth_message())); }
+  std::string server_signature() const {
+    return "v=" + base64_encode(hmac(hash, hmac(hash, salted, "Server Key"), auth_message()));
+  }
 };
 
 struct ScramRun {
@@ -314,7 +328,8 @@ struct ScramRun {
   ScramClient client;
   std::string claim;
 
-  ScramRun(const char* name, const EVP_MD* hash, const std::string& user, const SaslSecret* secret, const std::string& gs2 = "n,,")
+  ScramRun(const char* name, const EVP_MD* hash, const std::string& user, const SaslSecret* secret,
+           const std::string& gs2 = "n,,")
       : m(make_server_mechanism(*find_mechanism(name))), client{hash, "n=" + user + ",r=abcdefgh", {}, {}, {}, "n,,"} {
     claim = show(step(*m, gs2 + client.bare));
     client.server_first = show(m->supply(secret)).substr(10);
@@ -349,8 +364,10 @@ TEST(Scram, NamesAreDecoded) {
 // NOTES, "do better": a user who does not exist looks like one who does, also when asked again.
 TEST(Scram, NobodyLooksLikeSomebody) {
   const SaslSecret secret = plain("secret");
-  ScramRun known("SCRAM-SHA-256", EVP_sha256(), "joe", &secret), known_again("SCRAM-SHA-256", EVP_sha256(), "joe", &secret);
-  ScramRun nobody("SCRAM-SHA-256", EVP_sha256(), "ann", nullptr), nobody_again("SCRAM-SHA-256", EVP_sha256(), "ann", nullptr);
+  ScramRun known("SCRAM-SHA-256", EVP_sha256(), "joe", &secret),
+      known_again("SCRAM-SHA-256", EVP_sha256(), "joe", &secret);
+  ScramRun nobody("SCRAM-SHA-256", EVP_sha256(), "ann", nullptr),
+      nobody_again("SCRAM-SHA-256", EVP_sha256(), "ann", nullptr);
   auto a = known.client.attributes(), b = nobody.client.attributes();
   EXPECT_EQ(a['s'], known_again.client.attributes()['s']);
   EXPECT_EQ(b['s'], nobody_again.client.attributes()['s']);
@@ -368,9 +385,11 @@ TEST(Scram, NobodyLooksLikeSomebody) {
 TEST(Scram, StoredVerifier) {
   const std::string salt = *base64_decode("W22ZaJ0SNY7soEsUEjb6gQ==");
   unsigned char salted[32];
-  PKCS5_PBKDF2_HMAC("pencil", 6, reinterpret_cast<const unsigned char*>(salt.data()), static_cast<int>(salt.size()), 4096, EVP_sha256(), 32, salted);
+  PKCS5_PBKDF2_HMAC("pencil", 6, reinterpret_cast<const unsigned char*>(salt.data()), static_cast<int>(salt.size()),
+                    4096, EVP_sha256(), 32, salted);
   const std::string key(reinterpret_cast<char*>(salted), 32);
-  const std::string verifier = "4096,W22ZaJ0SNY7soEsUEjb6gQ==," + base64_encode(hash_of(EVP_sha256(), hmac(EVP_sha256(), key, "Client Key"))) + "," +
+  const std::string verifier = "4096,W22ZaJ0SNY7soEsUEjb6gQ==," +
+                               base64_encode(hash_of(EVP_sha256(), hmac(EVP_sha256(), key, "Client Key"))) + "," +
                                base64_encode(hmac(EVP_sha256(), key, "Server Key"));
   const SaslSecret secret{true, SecretString(verifier)};
   ScramRun run("SCRAM-SHA-256", EVP_sha256(), "user", &secret);
@@ -386,12 +405,14 @@ TEST(Scram, VerifierText) {
   ASSERT_TRUE(good);
   EXPECT_EQ(good->iterations, 4096u);
   EXPECT_EQ(good->salt, "c2FsdA==");
-  for (const char* bad : {"", "4096", "0,YQ==,YQ==,YQ==", "x,YQ==,YQ==,YQ==", "4096,YQ==,YQ==", "4096,YQ==,YQ==,?", "4096,,YQ==,YQ=="})
+  for (const char* bad :
+       {"", "4096", "0,YQ==,YQ==,YQ==", "x,YQ==,YQ==,YQ==", "4096,YQ==,YQ==", "4096,YQ==,YQ==,?", "4096,,YQ==,YQ=="})
     EXPECT_FALSE(ScramVerifier::parse(bad)) << bad;
 }
 
 TEST(Scram, BadMessages) {
-  for (const std::string& bad : {""s, "n"s, "n,,"s, "n,,n=joe"s, "p=tls-unique,,n=joe,r=abc"s, "n,,n=joe\0,r=abc"s, "x,,n=joe,r=abc"s}) {
+  for (const std::string& bad :
+       {""s, "n"s, "n,,"s, "n,,n=joe"s, "p=tls-unique,,n=joe,r=abc"s, "n,,n=joe\0,r=abc"s, "x,,n=joe,r=abc"s}) {
     const auto m = make_server_mechanism(*find_mechanism("SCRAM-SHA-256"));
     EXPECT_EQ(show(step(*m, bad)), "bad") << bad;
   }
@@ -413,7 +434,8 @@ SaslContext bound_to(const std::string& unique, const std::string& exporter) {
 }
 
 // How it ends when the client binds to `data` with a connection that has `context`.
-std::string end_when_bound(const char* name, const EVP_MD* hash, const SaslContext& context, const std::string& type, const std::string& data) {
+std::string end_when_bound(const char* name, const EVP_MD* hash, const SaslContext& context, const std::string& type,
+                           const std::string& data) {
   const SaslSecret secret = plain("secret");
   const auto m = make_server_mechanism(*find_mechanism(name), context);
   const std::string header = "p=" + type + ",,";
@@ -427,7 +449,8 @@ std::string end_when_bound(const char* name, const EVP_MD* hash, const SaslConte
 
 TEST(ScramPlus, BindsToTheSession) {
   const SaslContext tls12 = bound_to("finished", "exported"), tls13 = bound_to("", std::string(32, '\xe9'));
-  for (const auto& [name, hash] : {std::pair("SCRAM-SHA-256-PLUS", EVP_sha256()), std::pair("SCRAM-SHA-1-PLUS", EVP_sha1())}) {
+  for (const auto& [name, hash] :
+       {std::pair("SCRAM-SHA-256-PLUS", EVP_sha256()), std::pair("SCRAM-SHA-1-PLUS", EVP_sha1())}) {
     EXPECT_EQ(end_when_bound(name, hash, tls12, "tls-unique", "finished"), "proven");
     EXPECT_EQ(end_when_bound(name, hash, tls12, "tls-exporter", "exported"), "proven");
     EXPECT_EQ(end_when_bound(name, hash, tls13, "tls-exporter", std::string(32, '\xe9')), "proven");
@@ -475,22 +498,27 @@ std::string token(const char* mechanism, const std::string& response) {
 TEST(Token, Xoauth2) {
   EXPECT_EQ(token("XOAUTH2", "user=joe@example.org\1auth=Bearer vF9dft4qmT\1\1"), "|joe@example.org|vF9dft4qmT");
   EXPECT_EQ(token("XOAUTH2", "auth=bearer a.b-c\1user=joe\1\1"), "|joe|a.b-c");
-  EXPECT_EQ(token("XOAUTH2", "user=joe\1auth=Bearer " + std::string(30000, 'x') + "\1\1"), "|joe|" + std::string(30000, 'x'));
+  EXPECT_EQ(token("XOAUTH2", "user=joe\1auth=Bearer " + std::string(30000, 'x') + "\1\1"),
+            "|joe|" + std::string(30000, 'x'));
   EXPECT_EQ(show(step(*make_server_mechanism(*find_mechanism("XOAUTH2")), std::nullopt)), "challenge ");
   for (const std::string& bad :
-       {""s, "\1"s, "user=joe\1\1"s, "auth=Bearer x\1\1"s, "user=joe\1auth=Bearer x"s, "user=joe\1auth=Bearer x\1"s, "user=joe\1auth=Bearer \1\1"s,
-        "user=joe\1auth=Basic x\1\1"s, "user=joe\1auth=Bearer x y\1\1"s, "user=joe\1auth=Bearer x\ny\1\1"s, "user=j\0e\1auth=Bearer x\1\1"s,
-        "user=joe\1user=ann\1auth=Bearer x\1\1"s, "user=joe\1auth=Bearer x\1\1x"s})
+       {""s, "\1"s, "user=joe\1\1"s, "auth=Bearer x\1\1"s, "user=joe\1auth=Bearer x"s, "user=joe\1auth=Bearer x\1"s,
+        "user=joe\1auth=Bearer \1\1"s, "user=joe\1auth=Basic x\1\1"s, "user=joe\1auth=Bearer x y\1\1"s,
+        "user=joe\1auth=Bearer x\ny\1\1"s, "user=j\0e\1auth=Bearer x\1\1"s, "user=joe\1user=ann\1auth=Bearer x\1\1"s,
+        "user=joe\1auth=Bearer x\1\1x"s})
     EXPECT_EQ(token("XOAUTH2", bad), "bad") << bad;
 }
 
 TEST(Token, Oauthbearer) {  // RFC 7628 section 3.1
-  EXPECT_EQ(token("OAUTHBEARER", "n,a=user@example.com,\1host=server.example.com\1port=143\1auth=Bearer vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==\1\1"),
+  EXPECT_EQ(token("OAUTHBEARER",
+                  "n,a=user@example.com,\1host=server.example.com\1port=143\1auth=Bearer "
+                  "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==\1\1"),
             "|user@example.com|vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==");
   EXPECT_EQ(token("OAUTHBEARER", "y,a=a=2Cb=3Dc,\1auth=Bearer x\1\1"), "|a,b=c|x");
   for (const std::string& bad :
-       {""s, "n,,\1auth=Bearer x\1\1"s, "n,a=,\1auth=Bearer x\1\1"s, "n,a=joe\1auth=Bearer x\1\1"s, "p=x,a=joe,\1auth=Bearer x\1\1"s,
-        "n,a=jo=e,\1auth=Bearer x\1\1"s, "n,a=joe,\1\1"s, "n,a=joe,\1auth=\1\1"s, "n,a=joe,auth=Bearer x"s})
+       {""s, "n,,\1auth=Bearer x\1\1"s, "n,a=,\1auth=Bearer x\1\1"s, "n,a=joe\1auth=Bearer x\1\1"s,
+        "p=x,a=joe,\1auth=Bearer x\1\1"s, "n,a=jo=e,\1auth=Bearer x\1\1"s, "n,a=joe,\1\1"s, "n,a=joe,\1auth=\1\1"s,
+        "n,a=joe,auth=Bearer x"s})
     EXPECT_EQ(token("OAUTHBEARER", bad), "bad") << bad;
 }
 

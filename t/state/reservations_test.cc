@@ -78,7 +78,9 @@ struct ReservationsTest : testing::Test, Reservations::Post {
     EXPECT_TRUE(roll.add(who, 1, s));
     said.clear();
   }
-  void tell(uint64_t owner, std::vector<std::pair<uint64_t, uint32_t>> idle) { reservations.hear(owner, {queries[owner], std::move(idle)}); }
+  void tell(uint64_t owner, std::vector<std::pair<uint64_t, uint32_t>> idle) {
+    reservations.hear(owner, {queries[owner], std::move(idle)});
+  }
   void end(SessionKey who) {
     roll.remove(who);
     reservations.ended(who);

@@ -5,7 +5,8 @@
 namespace postern {
 namespace {
 
-SessionStarted session(const std::string& user, const std::string& remote, const std::string& backend = "10.0.0.1", uint64_t decided = 0) {
+SessionStarted session(const std::string& user, const std::string& remote, const std::string& backend = "10.0.0.1",
+                       uint64_t decided = 0) {
   SessionStarted s;
   s.user = user;
   s.service = "imap";

@@ -77,7 +77,8 @@ struct StateServiceTest : testing::Test {
   std::vector<uint64_t> kicked;
   std::vector<PlaceAnswer> answers;
   bool closed = false;
-  StateService service{loop, static_cast<uint32_t>(::getpid()), [this](KickWorkers k) { ordered.push_back(std::move(k)); }};
+  StateService service{loop, static_cast<uint32_t>(::getpid()),
+                       [this](KickWorkers k) { ordered.push_back(std::move(k)); }};
 };
 
 TEST_F(StateServiceTest, SessionsOfAWorkerEndWithIt) {
@@ -144,7 +145,9 @@ TEST_F(StateServiceTest, OnlyTheMasterSaysWhoIsGone) {
   worker(pipe.get(), SessionEnded{1});
   worker(pipe.get(), session(1, "last"));
   ASSERT_TRUE(run_until([&] { return service.roll().size() == 2; }));
-  EXPECT_EQ(log.lines, "Error: login process " + std::to_string(liar) + " broke the rules: master.worker_gone is not expected here\n") << "said once";
+  EXPECT_EQ(log.lines, "Error: login process " + std::to_string(liar) +
+                           " broke the rules: master.worker_gone is not expected here\n")
+      << "said once";
 }
 
 TEST_F(StateServiceTest, OneWorkerHasOneSession) {
@@ -215,7 +218,8 @@ TEST_F(StateServiceTest, AOneShotWorkerAsksByAChannelThatItSends) {
   second->second.reset();
   ASSERT_TRUE(run_until([&] { return service.roll().size() == 1; }));
   char byte;
-  ASSERT_TRUE(run_until([&] { return ::recv(first->first.get(), &byte, 1, MSG_DONTWAIT) == 0; })) << "the former channel is closed";
+  ASSERT_TRUE(run_until([&] { return ::recv(first->first.get(), &byte, 1, MSG_DONTWAIT) == 0; }))
+      << "the former channel is closed";
   ASSERT_TRUE(run_until([&] { return service.roll().size() == 1; }));
   EXPECT_EQ(service.kick(of("joe")), 1u);
   ASSERT_EQ(ordered.size(), 1u) << "by the master, who spreads many";

@@ -14,7 +14,9 @@ class CapturedLog final : public LogSink {
  public:
   CapturedLog() { set_log_sink(this); }
   ~CapturedLog() override { set_log_sink(nullptr); }
-  void line(LogLevel level, std::string_view text) override { lines += std::string(name_of(level)) + ": " + std::string(text) + "\n"; }
+  void line(LogLevel level, std::string_view text) override {
+    lines += std::string(name_of(level)) + ": " + std::string(text) + "\n";
+  }
   void event(const LogEvent& e) override { line(e.level, e.message); }
   std::string lines;
 };

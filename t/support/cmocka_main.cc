@@ -176,7 +176,8 @@ class Xml : public Printer {
     fflush(file);
   }
   static void suite(FILE* file, const Group& group) {
-    fprintf(file, "  <testsuite name=\"%s\" time=\"%.3f\" tests=\"%zu\" failures=\"%d\" errors=\"0\" skipped=\"%d\" >\n",
+    fprintf(file,
+            "  <testsuite name=\"%s\" time=\"%.3f\" tests=\"%zu\" failures=\"%d\" errors=\"0\" skipped=\"%d\" >\n",
             attribute(group.name).c_str(), group.seconds(), group.cases.size(), group.count(Outcome::Fail),
             group.count(Outcome::Skip));
     for (const Case& test : group.cases) testcase(file, test);
@@ -184,7 +185,8 @@ class Xml : public Printer {
   }
   static void testcase(FILE* file, const Case& test) {
     fprintf(file, "    <testcase name=\"%s\" time=\"%.3f\" >\n", attribute(test.name).c_str(), test.seconds);
-    if (test.outcome == Outcome::Fail) put(file, "      <failure><![CDATA[" + cdata(report_of(test)) + "]]></failure>\n");
+    if (test.outcome == Outcome::Fail)
+      put(file, "      <failure><![CDATA[" + cdata(report_of(test)) + "]]></failure>\n");
     if (test.outcome == Outcome::Skip) put(file, "      <skipped/>\n");
     put(file, "    </testcase>\n");
   }

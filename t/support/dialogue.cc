@@ -48,8 +48,9 @@ std::string repeated(std::string_view inner, std::string& error) {
 
 // Reads the escape behind the backslash at `at`; leaves `at` on its last character.
 std::string one_escape(std::string_view text, size_t& at, std::string& error) {
-  static const std::map<char, std::string> kSimple{{'r', "\r"}, {'n', "\n"}, {'t', "\t"},
-                                                   {'0', std::string(1, '\0')}, {'s', " "}, {'\\', "\\"}};
+  static const std::map<char, std::string> kSimple{
+      {'r', "\r"}, {'n', "\n"}, {'t', "\t"}, {'0', std::string(1, '\0')}, {'s', " "}, {'\\', "\\"},
+  };
   const char c = ++at < text.size() ? text[at] : '\0';
   if (const auto simple = kSimple.find(c); simple != kSimple.end()) return simple->second;
   if (c == 'x' && at + 2 < text.size() && hex_value(text[at + 1]) >= 0 && hex_value(text[at + 2]) >= 0) {
@@ -84,8 +85,8 @@ MechanismNeed need_of(std::string_view word) {
   return word.ends_with('=') ? MechanismNeed::Certificate : MechanismNeed::Nothing;
 }
 
-// "PLAIN+ CRAM-MD5 APOP! EXTERNAL= SCRAM-SHA-1-PLUS#": + sends the password itself, ! is never listed, = needs a certificate,
-// # channel binding.
+// "PLAIN+ CRAM-MD5 APOP! EXTERNAL= SCRAM-SHA-1-PLUS#": + sends the password itself, ! is never listed, = needs a
+// certificate, # channel binding.
 std::vector<FrontSettings::Mechanism> mechanisms(std::string_view value) {
   std::vector<FrontSettings::Mechanism> out;
   for (std::string_view word : split_words(value)) {
@@ -139,8 +140,10 @@ const std::map<std::string_view, SetKey> kFrontKeys{
     {"trusted", [](Dialogue& d, const std::string& v) { d.facts.trusted = is_yes(v); }},
     // of delivery protocols
     {"recipient_delimiter", [](Dialogue& d, const std::string& v) { d.settings.delivery.recipient_delimiter = v; }},
-    {"max_recipients", [](Dialogue& d, const std::string& v) { d.settings.delivery.max_recipients = static_cast<unsigned>(number(v)); }},
-    {"whitespace_before_path", [](Dialogue& d, const std::string& v) { d.settings.delivery.whitespace_before_path = is_yes(v); }},
+    {"max_recipients",
+     [](Dialogue& d, const std::string& v) { d.settings.delivery.max_recipients = static_cast<unsigned>(number(v)); }},
+    {"whitespace_before_path",
+     [](Dialogue& d, const std::string& v) { d.settings.delivery.whitespace_before_path = is_yes(v); }},
     {"mailbox_for_path", [](Dialogue& d, const std::string& v) { d.settings.delivery.mailbox_for_path = is_yes(v); }},
     {"add_received", [](Dialogue& d, const std::string& v) { d.settings.delivery.add_received = is_yes(v); }},
     {"address_header", [](Dialogue& d, const std::string& v) { d.settings.delivery.address_header = v; }},
@@ -195,7 +198,8 @@ const std::map<std::string_view, SetKey> kBackKeys{
 
 const std::map<std::string_view, SetKey> kDeliveryBackKeys{
     {"backend", choose_backend},
-    {"can", [](Dialogue& d, const std::string& v) { (d.delivery.capabilities += v) += '\n'; }},  // a capability, may repeat
+    {"can",
+     [](Dialogue& d, const std::string& v) { (d.delivery.capabilities += v) += '\n'; }},  // a capability, may repeat
     {"mail", [](Dialogue& d, const std::string& v) { d.delivery.mail = v; }},
     {"sender", [](Dialogue& d, const std::string& v) { d.delivery.envelope.sender = v; }},
     {"body", [](Dialogue& d, const std::string& v) { d.delivery.envelope.body = v; }},
@@ -260,7 +264,8 @@ class FileParser {
     const size_t blank = std::min(head.find(' '), head.size());
     out_.push_back(pattern_);
     Dialogue& dialogue = out_.back();
-    const auto row = std::find_if(std::begin(kKinds), std::end(kKinds), [&](const KindRow& r) { return r.word == head.substr(0, blank); });
+    const auto row = std::find_if(std::begin(kKinds), std::end(kKinds),
+                                  [&](const KindRow& r) { return r.word == head.substr(0, blank); });
     if (row != std::end(kKinds)) dialogue.kind = row->kind;
     dialogue.title = head.substr(std::min(blank + 1, head.size()));
     dialogue.where = place();
@@ -283,7 +288,8 @@ class FileParser {
     const std::string name = line.substr(0, blank);
     const auto& mine = kKinds[static_cast<size_t>(dialogue.kind)].keys;
     const auto found = mine.find(name);
-    const bool known = std::any_of(std::begin(kKinds), std::end(kKinds), [&](const KindRow& r) { return r.keys.contains(name); });
+    const bool known =
+        std::any_of(std::begin(kKinds), std::end(kKinds), [&](const KindRow& r) { return r.keys.contains(name); });
     if (!known) return complain("unknown setting: " + name);
     std::string error;
     const std::string value = unescape(line.substr(std::min(blank + 1, line.size())), error);
@@ -322,10 +328,8 @@ fs::path dialogue_folder() {
 std::string unescape(std::string_view text, std::string& error) {
   std::string out;
   for (size_t at = 0; at < text.size(); ++at) {
-    if (text[at] != '\\')
-      out += text[at];
-    else
-      out += one_escape(text, at, error);
+    if (text[at] != '\\') out += text[at];
+    else out += one_escape(text, at, error);
   }
   return out;
 }
@@ -365,10 +369,8 @@ std::string dialogue_name(const testing::TestParamInfo<Dialogue>& info) {
   std::string name;
   for (char c : info.param.where.substr(0, info.param.where.find('.')) + "_" + info.param.title) {
     const bool word = (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z');
-    if (word)
-      name += c;
-    else if (!name.empty() && name.back() != '_')
-      name += '_';
+    if (word) name += c;
+    else if (!name.empty() && name.back() != '_') name += '_';
   }
   return name + "_" + std::to_string(info.index);
 }

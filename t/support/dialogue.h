@@ -23,13 +23,12 @@
 // front:
 //   ! auth MECH [INITIAL]              "" when it is empty
 //   ! response DATA   ! abort          ! refused MECH|- attempt|free REASON
-//   ! forwarded KEY=VALUE ...          remote_ip remote_port local_ip local_port ttl session local_name forward.NAME client_id
-//   ! bye REASON                       Farewell
-//   = answer KIND [TEXT]               an AnswerKind; BackendAccepted: TEXT is the backend's line
-//   = with capabilities|referral ...   more of the next answer; referral USER MECH HOST PORT
-//   = tls   = facts [tls_available] [tls_active] [secured] [trusted]
-//   = notice TEXT   = goodbye TEXT   = unavailable TEXT, = shutdown TEXT, = crowded TEXT (a goodbye for that reason)
-//   ? asked_capabilities yes|no       ? to_back NAME=VALUE ...
+//   ! forwarded KEY=VALUE ...          remote_ip remote_port local_ip local_port ttl session local_name forward.NAME
+//   client_id ! bye REASON                       Farewell = answer KIND [TEXT]               an AnswerKind;
+//   BackendAccepted: TEXT is the backend's line = with capabilities|referral ...   more of the next answer; referral
+//   USER MECH HOST PORT = tls   = facts [tls_available] [tls_active] [secured] [trusted] = notice TEXT   = goodbye TEXT
+//   = unavailable TEXT, = shutdown TEXT, = crowded TEXT (a goodbye for that reason) ? asked_capabilities yes|no       ?
+//   to_back NAME=VALUE ...
 // back:
 //   ! accepted LINE   ! capabilities LIST   ! failed CLASS LOG-TEXT   ! reply TEXT, ! reply+code, ! reply+always
 //   = tls             ? state WORDS         ? waiting WORD
@@ -42,11 +41,10 @@
 //   ? waits yes|no    ? trace HEADER   ? local HEADER (for the recipient named last)
 // delivery-back     a transaction with a backend
 //   = add N <ADDRESS> [as=ADDRESS] [orcpt=X] [notify=X] [forward.NAME=X]
-//   = message         the message of setting `mail` is complete      = sent    it is out: P: has it as it goes over the wire
-//   = fail OUTCOME    ! send, ! giveup   ! outcome N OUTCOME
-//   ? waiting WORDS   ? farewell WORDS
-// An OUTCOME is an OutcomeKind and its text ("UserUnknown", "ProxyFailed Connect TEXT"), or "reply CODE [ENHANCED] TEXT[\n...]".
-// What the world tells is part of what is compared: outputs stand before it or behind it.
+//   = message         the message of setting `mail` is complete      = sent    it is out: P: has it as it goes over the
+//   wire = fail OUTCOME    ! send, ! giveup   ! outcome N OUTCOME ? waiting WORDS   ? farewell WORDS
+// An OUTCOME is an OutcomeKind and its text ("UserUnknown", "ProxyFailed Connect TEXT"), or "reply CODE [ENHANCED]
+// TEXT[\n...]". What the world tells is part of what is compared: outputs stand before it or behind it.
 //
 // Texts may have \r \n \t \0 \s (blank) \\ \xNN, \{12*text} for repetition and \b{text} for base64 of text.
 #ifndef POSTERN_T_SUPPORT_DIALOGUE_H
@@ -65,8 +63,8 @@
 namespace postern::test {
 
 struct DialogueLine {
-  char kind = 0;          // one of C S B P M ! = ?
-  bool whole = true;      // CRLF follows
+  char kind = 0;      // one of C S B P M ! = ?
+  bool whole = true;  // CRLF follows
   std::string text;
   int number = 0;
 };
@@ -74,7 +72,7 @@ struct DialogueLine {
 enum class DialogueKind : uint8_t { Front, Back, DeliveryFront, DeliveryBack };
 
 struct Dialogue {
-  std::string title, where;   // "pop3/capa.txt:12"
+  std::string title, where;  // "pop3/capa.txt:12"
   DialogueKind kind = DialogueKind::Front;
   std::vector<DialogueLine> lines;
   FrontSettings settings;
@@ -89,7 +87,8 @@ struct Dialogue {
     Envelope envelope;
     std::string capabilities;  // a line each
     std::string mail;
-    bool shows_bodies = true;  // else M lines are left out: of a message that is too large it depends on the cut how much is passed on
+    // Else M lines are left out: of a message that is too large it depends on the cut how much is passed on.
+    bool shows_bodies = true;
   } delivery;
   std::string error;  // why it cannot be run
 

@@ -12,9 +12,11 @@ namespace {
 // --- words ---------------------------------------------------------------------
 
 constexpr std::array<std::string_view, static_cast<size_t>(OutcomeKind::kCount)> kOutcomes{
-    "Taken",         "Delivered",  "reply",         "ProxyFailed", "NotAnswering", "UserUnknown",     "LookupFailed",   "Misconfigured",
-    "LoopsToItself", "TtlReached", "LoginDisabled", "Referral",    "Redirected",   "InternalFailure", "ProgramRefused", "ProgramFailed"};
-constexpr std::array<std::string_view, static_cast<size_t>(ProxyTrouble::kCount)> kTroubles{"Other", "Connect", "Lost", "BadReply", "TimedOut"};
+    "Taken",        "Delivered",       "reply",          "ProxyFailed",  "NotAnswering",  "UserUnknown",
+    "LookupFailed", "Misconfigured",   "LoopsToItself",  "TtlReached",   "LoginDisabled", "Referral",
+    "Redirected",   "InternalFailure", "ProgramRefused", "ProgramFailed"};
+constexpr std::array<std::string_view, static_cast<size_t>(ProxyTrouble::kCount)> kTroubles{"Other", "Connect", "Lost",
+                                                                                            "BadReply", "TimedOut"};
 
 template <size_t N>
 size_t place_of(std::string_view word, const std::array<std::string_view, N>& words) {
@@ -41,10 +43,8 @@ std::string describe(const BackendAnswer& answer) {
 std::optional<Outcome> outcome_from(std::string_view text) {
   auto [kind, rest] = first_word(text);
   Outcome out;
-  if (const size_t at = place_of(kind, kOutcomes); at < kOutcomes.size())
-    out.kind = static_cast<OutcomeKind>(at);
-  else
-    return std::nullopt;
+  if (const size_t at = place_of(kind, kOutcomes); at < kOutcomes.size()) out.kind = static_cast<OutcomeKind>(at);
+  else return std::nullopt;
   if (out.kind == OutcomeKind::BackendReply) return out.reply = answer_from(rest), out;
   if (out.kind == OutcomeKind::ProxyFailed) {
     const auto [trouble, words] = first_word(rest);
@@ -60,21 +60,24 @@ std::optional<Outcome> outcome_from(std::string_view text) {
 std::string describe(const Outcome& outcome) {
   std::string out(kOutcomes[static_cast<size_t>(outcome.kind)]);
   if (outcome.kind == OutcomeKind::BackendReply) return out + " " + describe(outcome.reply);
-  if (outcome.kind == OutcomeKind::ProxyFailed) out += " " + std::string(kTroubles[static_cast<size_t>(outcome.trouble)]);
+  if (outcome.kind == OutcomeKind::ProxyFailed)
+    out += " " + std::string(kTroubles[static_cast<size_t>(outcome.trouble)]);
   if (outcome.redirect.port != 0) out += " to " + outcome.redirect.text();
   return outcome.text.empty() ? out : out + " " + outcome.text;
 }
 
-std::string with(std::string_view name, std::string_view value) { return value.empty() ? std::string() : " " + std::string(name) + "=" + std::string(value); }
+std::string with(std::string_view name, std::string_view value) {
+  return value.empty() ? std::string() : " " + std::string(name) + "=" + std::string(value);
+}
 
 std::string describe(const Envelope& e) {
-  return "begin <" + e.sender + ">" + with("BODY", e.body) + with("SIZE", e.size ? std::to_string(*e.size) : "") + (e.utf8 ? " SMTPUTF8" : "") +
-         with("RET", e.ret) + with("ENVID", e.envid);
+  return "begin <" + e.sender + ">" + with("BODY", e.body) + with("SIZE", e.size ? std::to_string(*e.size) : "") +
+         (e.utf8 ? " SMTPUTF8" : "") + with("RET", e.ret) + with("ENVID", e.envid);
 }
 
 std::string describe(const Recipient& r) {
-  std::string out = "add " + std::to_string(r.number) + " <" + r.address + "> user=" + r.user + with("detail", r.detail) + with("orcpt", r.orcpt) +
-                    with("notify", r.notify);
+  std::string out = "add " + std::to_string(r.number) + " <" + r.address + "> user=" + r.user +
+                    with("detail", r.detail) + with("orcpt", r.orcpt) + with("notify", r.notify);
   for (const auto& [name, value] : r.forward) out += " forward." + name + "=" + value;
   return out;
 }
@@ -181,7 +184,8 @@ class DeliveryFrontSubject final : public Subject {
 class DeliveryBackSubject final : public Subject {
  public:
   explicit DeliveryBackSubject(const Dialogue& dialogue)
-      : mail_(dialogue.delivery.mail), back_(dialogue.delivery.backend->make(dialogue.delivery.capabilities, dialogue.delivery.envelope)) {}
+      : mail_(dialogue.delivery.mail),
+        back_(dialogue.delivery.backend->make(dialogue.delivery.capabilities, dialogue.delivery.envelope)) {}
 
   size_t feed(std::string_view input) override {
     DeliveryBackOutput out;
@@ -225,17 +229,16 @@ class DeliveryBackSubject final : public Subject {
     recipient.number = number_of(words[0]).value_or(0);
     recipient.address = words[1].substr(1, words[1].size() - 2);
     std::string address = recipient.address;
-    const std::map<std::string_view, std::string*> texts{{"as", &address}, {"orcpt", &recipient.orcpt}, {"notify", &recipient.notify}};
+    const std::map<std::string_view, std::string*> texts{
+        {"as", &address}, {"orcpt", &recipient.orcpt}, {"notify", &recipient.notify}};
     for (size_t i = 2; i < words.size(); ++i) {
       const size_t equals = std::min(words[i].find('='), words[i].size());
-      const std::string_view name = words[i].substr(0, equals), value = words[i].substr(std::min(equals + 1, words[i].size()));
+      const std::string_view name = words[i].substr(0, equals),
+                             value = words[i].substr(std::min(equals + 1, words[i].size()));
       const auto found = texts.find(name);
-      if (found != texts.end())
-        *found->second = value;
-      else if (name.starts_with("forward."))
-        forward.emplace_back(name.substr(8), value);
-      else
-        return false;
+      if (found != texts.end()) *found->second = value;
+      else if (name.starts_with("forward.")) forward.emplace_back(name.substr(8), value);
+      else return false;
     }
     back_->add_recipient(recipient, address, forward, out);
     return true;
@@ -244,7 +247,8 @@ class DeliveryBackSubject final : public Subject {
   // In pieces: what stands between them must not matter.
   void send_mail(DeliveryBackOutput& out) {
     BodyState state;
-    for (size_t at = 0; at < mail_.size(); at += 3) back_->encode(std::string_view(mail_).substr(at, 3), state, out.send);
+    for (size_t at = 0; at < mail_.size(); at += 3)
+      back_->encode(std::string_view(mail_).substr(at, 3), state, out.send);
     back_->finish(state, out.send);
     back_->message_sent();
   }
@@ -271,7 +275,11 @@ class DeliveryBackSubject final : public Subject {
 
 }  // namespace
 
-std::unique_ptr<Subject> make_delivery_front_subject(const Dialogue& dialogue) { return std::make_unique<DeliveryFrontSubject>(dialogue); }
-std::unique_ptr<Subject> make_delivery_back_subject(const Dialogue& dialogue) { return std::make_unique<DeliveryBackSubject>(dialogue); }
+std::unique_ptr<Subject> make_delivery_front_subject(const Dialogue& dialogue) {
+  return std::make_unique<DeliveryFrontSubject>(dialogue);
+}
+std::unique_ptr<Subject> make_delivery_back_subject(const Dialogue& dialogue) {
+  return std::make_unique<DeliveryBackSubject>(dialogue);
+}
 
 }  // namespace postern::test

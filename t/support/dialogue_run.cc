@@ -11,12 +11,13 @@ namespace postern::test {
 namespace {
 
 constexpr std::array<std::string_view, static_cast<size_t>(AnswerKind::kCount)> kAnswerNames{
-    "Challenge",    "BackendAccepted", "LocalAccepted",      "AuthFailed",           "AuthzFailed",
-    "PasswordExpired", "UserDisabled", "TempFail",           "LoginDisabled",        "Referral",
-    "ReferralAccepted", "UnsupportedMechanism", "BadEncodingInitial", "BadEncodingResponse", "BackendRefused",
+    "Challenge",          "BackendAccepted",      "LocalAccepted",      "AuthFailed",          "AuthzFailed",
+    "PasswordExpired",    "UserDisabled",         "TempFail",           "LoginDisabled",       "Referral",
+    "ReferralAccepted",   "UnsupportedMechanism", "BadEncodingInitial", "BadEncodingResponse", "BackendRefused",
     "BackendUnavailable", "BackendMisconfigured", "TooManyConnections", "InternalFailure"};
 constexpr std::array<std::string_view, static_cast<size_t>(FailureClass::kCount)> kClassNames{
-    "Auth", "AuthTempFail", "Connect", "Protocol", "Remote", "RemoteConfig", "RemoteRefusal", "Internal", "InternalConfig"};
+    "Auth",         "AuthTempFail",  "Connect",  "Protocol",      "Remote",
+    "RemoteConfig", "RemoteRefusal", "Internal", "InternalConfig"};
 
 std::string quoted_if_empty(std::string_view text) { return text.empty() ? "\"\"" : std::string(text); }
 
@@ -127,8 +128,7 @@ class FrontSubject : public Subject {
 
 class BackSubject : public Subject {
  public:
-  explicit BackSubject(const Dialogue& dialogue)
-      : runner_(dialogue.steps, dialogue.plan, dialogue.limits) {}
+  explicit BackSubject(const Dialogue& dialogue) : runner_(dialogue.steps, dialogue.plan, dialogue.limits) {}
 
   size_t feed(std::string_view input) override {
     ScriptOutput out;
@@ -186,7 +186,8 @@ std::unique_ptr<Subject> make(const Dialogue& dialogue) {
 
 std::unique_ptr<Subject> make_subject(const Dialogue& dialogue) {
   using Make = std::unique_ptr<Subject> (*)(const Dialogue&);
-  static constexpr Make kMake[] = {make<FrontSubject>, make<BackSubject>, make_delivery_front_subject, make_delivery_back_subject};  // as DialogueKind
+  static constexpr Make kMake[] = {make<FrontSubject>, make<BackSubject>, make_delivery_front_subject,
+                                   make_delivery_back_subject};  // as DialogueKind
   return kMake[static_cast<size_t>(dialogue.kind)](dialogue);
 }
 
@@ -202,11 +203,14 @@ bool is_answer(const DialogueLine& line) {
 }
 bool is_event(const DialogueLine& line) { return line.kind == '=' && !is_answer(line); }
 // Bytes may wait for it: they are not left over.
-bool is_waited_for(const DialogueLine& line) { return line.text.starts_with("recipient ") || line.text.starts_with("delivered "); }
+bool is_waited_for(const DialogueLine& line) {
+  return line.text.starts_with("recipient ") || line.text.starts_with("delivered ");
+}
 
 class Run {
  public:
-  explicit Run(const Dialogue& dialogue) : lines_(dialogue.lines), shows_events_(dialogue.is_delivery()), subject_(make_subject(dialogue)) {}
+  explicit Run(const Dialogue& dialogue)
+      : lines_(dialogue.lines), shows_events_(dialogue.is_delivery()), subject_(make_subject(dialogue)) {}
 
   // Line by line, with the input in the log: replies come where the file says.
   ActionLog in_order() {
@@ -226,8 +230,8 @@ class Run {
     return finish();
   }
 
-  // Input as far ahead as the core lets it come, cut in front of byte `next` and every `step` bytes behind. A backend hears us
-  // before it answers.
+  // Input as far ahead as the core lets it come, cut in front of byte `next` and every `step` bytes behind. A backend
+  // hears us before it answers.
   ActionLog cut(size_t next, size_t step) {
     size_t offset = 0;
     std::string piece;
@@ -339,18 +343,12 @@ std::vector<std::string> expected(const Dialogue& dialogue, bool in_order) {
   ActionLog log;
   for (size_t i = 0; i < dialogue.lines.size(); ++i) {
     const DialogueLine& line = dialogue.lines[i];
-    if (line.kind == '!' && line.text.starts_with("note "))
-      log.note(line.text.substr(5));
-    else if (line.kind == '!' && !in_order && line.text.starts_with("outcome "))
-      log.note(line.text);
-    else if (line.kind == '!' && !in_order && line.text == "send" && is_overtaken(dialogue.lines, i))
-      continue;
-    else if (line.kind == '!')
-      log.action(line.text);
-    else if (line.kind == '=' && dialogue.is_delivery())
-      log.told(line.text);
-    else if (line.kind == '?' && in_order)
-      log.state(line.text);
+    if (line.kind == '!' && line.text.starts_with("note ")) log.note(line.text.substr(5));
+    else if (line.kind == '!' && !in_order && line.text.starts_with("outcome ")) log.note(line.text);
+    else if (line.kind == '!' && !in_order && line.text == "send" && is_overtaken(dialogue.lines, i)) continue;
+    else if (line.kind == '!') log.action(line.text);
+    else if (line.kind == '=' && dialogue.is_delivery()) log.told(line.text);
+    else if (line.kind == '?' && in_order) log.state(line.text);
     else if (std::string_view("SPM").find(line.kind) != std::string_view::npos || (in_order && is_input(line)))
       log.stream(line.kind, bytes_of(line));
   }

@@ -31,8 +31,10 @@ std::string describe(const ProtocolFacts& facts) {
 }
 
 std::optional<Parting> parting_named(std::string_view word) {
-  static constexpr std::pair<std::string_view, Parting> kPartings[] = {
-      {"goodbye", Parting::Idle}, {"shutdown", Parting::ShuttingDown}, {"crowded", Parting::Crowded}, {"unavailable", Parting::Unavailable}};
+  static constexpr std::pair<std::string_view, Parting> kPartings[] = {{"goodbye", Parting::Idle},
+                                                                       {"shutdown", Parting::ShuttingDown},
+                                                                       {"crowded", Parting::Crowded},
+                                                                       {"unavailable", Parting::Unavailable}};
   for (const auto& [name, parting] : kPartings)
     if (name == word) return parting;
   return std::nullopt;

@@ -1,4 +1,5 @@
-// What the runner of dialogues and the cores it runs have in common: a log of what happened, and a core as the runner sees it.
+// What the runner of dialogues and the cores it runs have in common: a log of what happened, and a core as the runner
+// sees it.
 #ifndef POSTERN_T_SUPPORT_DIALOGUE_SUBJECT_H
 #define POSTERN_T_SUPPORT_DIALOGUE_SUBJECT_H
 
@@ -38,8 +39,7 @@ class ActionLog {
     for (const auto& [kind, text] : entries_) {
       if (kind == '!' || kind == '?' || kind == '=')
         out.push_back(std::string(1, kind) + " " + printable(text, text.size()));
-      else
-        split(kind, text, out);
+      else split(kind, text, out);
     }
     for (const std::string& note : notes_) out.push_back("! note " + printable(note, note.size()));
     return out;

@@ -78,7 +78,8 @@ TEST_F(TlsTest, AcceptsAnAddressThatTheCertificateCarries) {
 TEST_F(TlsTest, RefusesAnotherName) {
   EXPECT_FALSE(shake(*server(), *client({"a.pem"}), {true, "imap.example.org"}));
   EXPECT_TRUE(far.certificate_failed());
-  EXPECT_NE(far.tls_error().find("Received invalid SSL certificate: hostname mismatch"), std::string::npos) << far.tls_error();
+  EXPECT_NE(far.tls_error().find("Received invalid SSL certificate: hostname mismatch"), std::string::npos)
+      << far.tls_error();
 }
 
 TEST_F(TlsTest, RefusesAnotherAddress) { EXPECT_FALSE(shake(*server(), *client({"a.pem"}), {true, "127.0.0.2"})); }

@@ -35,7 +35,8 @@ struct Tickets : testing::Test {
   };
   std::unique_ptr<Worker> worker(const std::string& secret = "the master's random bytes") {
     const auto began = std::chrono::duration_cast<Milliseconds>(start.time_since_epoch()).count();
-    auto out = std::unique_ptr<Worker>(new Worker{{{SecretString(secret), static_cast<uint64_t>(began)}, kHour, clock}, nullptr});
+    auto out = std::unique_ptr<Worker>(
+        new Worker{{{SecretString(secret), static_cast<uint64_t>(began)}, kHour, clock}, nullptr});
     ServerTlsOptions options;
     options.pairs = {{"a.pem", "a.key"}};
     options.tickets = &out->keys;

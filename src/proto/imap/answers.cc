@@ -80,15 +80,17 @@ void user_disabled(const Reply& reply) {
 void temporary_failure(const Reply& reply) { reply.no("UNAVAILABLE", "Temporary authentication failure."); }
 void login_disabled(const Reply& reply) { reply.no("CONTACTADMIN", "Login disabled for this user"); }
 
-std::string referral_code(const Reply& reply) { return "REFERRAL " + referral_url("imap", reply.answer.referral, 143) + "/"; }
+std::string referral_code(const Reply& reply) {
+  return "REFERRAL " + referral_url("imap", reply.answer.referral, 143) + "/";
+}
 
 void referral(const Reply& reply) { reply.no(referral_code(reply), "Try this server instead."); }
 
 // One line has one code: the capabilities go before it (DECISIONS 6).
 void referral_accepted(const Reply& reply) {
   if (!reply.answer.backend.capabilities.empty()) reply.untagged_capability(reply.answer.backend.capabilities);
-  reply.tagged("OK", "[" + referral_code(reply) + "] " +
-                         reply.reason_or("Logged in, but you should use this server instead."));
+  reply.tagged(
+      "OK", "[" + referral_code(reply) + "] " + reply.reason_or("Logged in, but you should use this server instead."));
 }
 
 void unsupported_mechanism(const Reply& reply) { reply.tagged("NO", "[ALERT] Unsupported authentication mechanism."); }

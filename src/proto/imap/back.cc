@@ -52,11 +52,8 @@ struct Untagged {
   void (*take)(std::string_view line, BackPlan& plan, StepResult& result);
 };
 // BYE is dropped: the close behind it decides.
-constexpr std::array<Untagged, 5> kUntagged{{{"* CAPABILITY ", remember_capabilities},
-                                             {"* ID ", drop},
-                                             {"* ID", drop},
-                                             {"* BYE ", drop},
-                                             {"* ", forward}}};
+constexpr std::array<Untagged, 5> kUntagged{
+    {{"* CAPABILITY ", remember_capabilities}, {"* ID ", drop}, {"* ID", drop}, {"* BYE ", drop}, {"* ", forward}}};
 
 Verdict read_untagged(std::string_view line, BackPlan& plan, StepResult& result) {
   for (const Untagged& row : kUntagged) {
@@ -145,10 +142,8 @@ void send_id(BackPlan& plan, std::string& out) {
   for (const auto& [name, value] : facts.forward) {
     append_string(out += ' ', "x-forward-" + name);
     out += ' ';
-    if (value.empty())
-      out += "NIL";
-    else
-      append_string(out, value);
+    if (value.empty()) out += "NIL";
+    else append_string(out, value);
   }
   out += ")\r\n";
 }
@@ -161,9 +156,7 @@ Verdict read_any_status(std::string_view line, BackPlan& plan, StepResult& resul
 
 // --- CAPABILITY (PXI-14) --------------------------------------------------------------------
 
-bool wants_capability(const BackPlan& plan) {
-  return plan.client_asked_capabilities || !plan.learned.has_capabilities;
-}
+bool wants_capability(const BackPlan& plan) { return plan.client_asked_capabilities || !plan.learned.has_capabilities; }
 void send_capability(BackPlan&, std::string& out) { out += "C CAPABILITY\r\n"; }
 
 // --- the login and its outcome (PXI-15, PXI-30 to PXI-45) ---------------------------------------

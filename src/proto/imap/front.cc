@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view kBadCommand = "Error in IMAP command received by server.";
 
 Scanner::Limits scanner_limits(const FrontSettings& settings) {
-  return {settings.max_line, settings.max_literal, settings.max_literal, 2 * size_t{settings.max_id_pairs} + 8,
+  return {settings.max_line,      settings.max_literal, settings.max_literal, 2 * size_t{settings.max_id_pairs} + 8,
           settings.literal_minus, settings.max_tag};
 }
 
@@ -236,8 +236,9 @@ void ImapFront::login(FrontOutput& out) {
                         scanner_.kind(1) <= ArgumentKind::String;
   if (!astrings) return bad(out);
   if (!may_send_password(settings_, facts_)) {
-    out.send += "* BAD [ALERT] Plaintext authentication not allowed without SSL/TLS, but your client did it anyway. "
-                "If anyone was listening, the password was exposed.\r\n";
+    out.send +=
+        "* BAD [ALERT] Plaintext authentication not allowed without SSL/TLS, but your client did it anyway. "
+        "If anyone was listening, the password was exposed.\r\n";
     return refuse("NO [PRIVACYREQUIRED] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.",
                   refusal::kPlaintextDisabled, "", out);
   }
@@ -305,8 +306,9 @@ void ImapFront::sasl_line(FrontOutput& out) {
 // IMAP-20: who forgets the tag gets told so.
 void ImapFront::unknown(FrontOutput& out) {
   if (!iequals(tag_, "LOGIN")) return bad(out);
-  reply(out, "BAD First parameter in line is IMAP's command tag, not the command name. "
-             "Add that before the command, like: a login user pass");
+  reply(out,
+        "BAD First parameter in line is IMAP's command tag, not the command name. "
+        "Add that before the command, like: a login user pass");
 }
 
 void ImapFront::refuse(std::string_view text, std::string_view reason, std::string mechanism, FrontOutput& out) {

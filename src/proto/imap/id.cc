@@ -10,22 +10,24 @@ namespace postern::imap {
 
 namespace {
 
-constexpr size_t kMaxKey = 30;         // RFC 2971 section 3.3
-constexpr size_t kMaxLogged = 80;      // IMAP-57
+constexpr size_t kMaxKey = 30;     // RFC 2971 section 3.3
+constexpr size_t kMaxLogged = 80;  // IMAP-57
 constexpr std::string_view kForward = "x-forward-";
 
-bool is_nil(const Scanner& scanner, size_t i) { return scanner.kind(i) == ArgumentKind::Atom && iequals(scanner.argument(i), "NIL"); }
+bool is_nil(const Scanner& scanner, size_t i) {
+  return scanner.kind(i) == ArgumentKind::Atom && iequals(scanner.argument(i), "NIL");
+}
 // RFC 2971 section 3.1: names and values are strings.
-bool is_nstring(const Scanner& scanner, size_t i) { return scanner.kind(i) == ArgumentKind::String || is_nil(scanner, i); }
+bool is_nstring(const Scanner& scanner, size_t i) {
+  return scanner.kind(i) == ArgumentKind::String || is_nil(scanner, i);
+}
 
 std::optional<std::string_view> text_or_nil(const Scanner& scanner, size_t i) {
   if (is_nil(scanner, i)) return std::nullopt;
   return scanner.argument(i);
 }
 
-bool is_nil_command(const Scanner& scanner) {
-  return scanner.argument_count() == 1 && is_nil(scanner, 0);
-}
+bool is_nil_command(const Scanner& scanner) { return scanner.argument_count() == 1 && is_nil(scanner, 0); }
 
 bool is_list_command(const Scanner& scanner) {
   const size_t count = scanner.argument_count();
@@ -115,10 +117,8 @@ void retain_pair(const IdPair& pair, size_t limit, std::string& kept) {
   std::string more = kept.empty() ? "" : " ";
   append_quoted(more, pair.key);
   more += ' ';
-  if (pair.value)
-    append_quoted(more, *pair.value);
-  else
-    more += "NIL";
+  if (pair.value) append_quoted(more, *pair.value);
+  else more += "NIL";
   if (kept.size() + more.size() <= limit) kept += more;
 }
 
@@ -144,10 +144,8 @@ void append_reply_pair(std::string& out, const FrontSettings& settings, std::str
   if (out.size() > 1) out += ' ';
   append_quoted(out, key);
   out += ' ';
-  if (value.empty())
-    out += "NIL";
-  else
-    append_quoted(out, value);
+  if (value.empty()) out += "NIL";
+  else append_quoted(out, value);
 }
 
 }  // namespace

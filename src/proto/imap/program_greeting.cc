@@ -11,7 +11,8 @@ ProgramGreeting read_program_greeting(std::string_view received) {
   constexpr std::string_view kWord = "* PREAUTH ";
   const Line line = next_line(received, kMaxProgramGreeting);
   if (line.status == Line::Status::Incomplete) return {};
-  if (line.status == Line::Status::TooLong || has_nul(line.text) || !istarts_with(line.text, kWord)) return {State::Wrong, 0, {}};
+  if (line.status == Line::Status::TooLong || has_nul(line.text) || !istarts_with(line.text, kWord))
+    return {State::Wrong, 0, {}};
   const auto list = capability_code(line.text.substr(kWord.size()));
   return {State::Ready, line.taken, list ? printable(*list, kMaxProgramGreeting) : std::string()};
 }

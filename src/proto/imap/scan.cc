@@ -6,7 +6,7 @@ namespace postern::imap {
 
 namespace {
 
-constexpr uint64_t kMaxNonSync = 4096;        // RFC 7888 section 5
+constexpr uint64_t kMaxNonSync = 4096;  // RFC 7888 section 5
 
 bool is_line_end(char c) { return c == '\r' || c == '\n'; }
 bool is_8bit(char c) { return static_cast<unsigned char>(c) >= 0x80; }
@@ -30,11 +30,11 @@ size_t run_length(std::string_view input, P belongs) {
 }  // namespace
 
 const Scanner::Step Scanner::kSteps[] = {
-    &Scanner::on_start,      &Scanner::on_tag,           &Scanner::on_name,         &Scanner::on_choose,
-    &Scanner::on_skip_line,  &Scanner::on_skip_literal,  &Scanner::on_between,      &Scanner::on_atom,
-    &Scanner::on_tilde,      &Scanner::on_quoted,        &Scanner::on_escaped,      &Scanner::on_literal_size,
+    &Scanner::on_start,         &Scanner::on_tag,          &Scanner::on_name,       &Scanner::on_choose,
+    &Scanner::on_skip_line,     &Scanner::on_skip_literal, &Scanner::on_between,    &Scanner::on_atom,
+    &Scanner::on_tilde,         &Scanner::on_quoted,       &Scanner::on_escaped,    &Scanner::on_literal_size,
     &Scanner::on_literal_close, &Scanner::on_literal_line, &Scanner::on_literal_lf, &Scanner::on_literal,
-    &Scanner::on_line_lf,    &Scanner::on_sasl_word,     &Scanner::on_sasl_rest,    &Scanner::on_dead,
+    &Scanner::on_line_lf,       &Scanner::on_sasl_word,    &Scanner::on_sasl_rest,  &Scanner::on_dead,
 };
 
 Scanner::Event Scanner::feed(std::string_view input, size_t& taken) {
@@ -42,7 +42,8 @@ Scanner::Event Scanner::feed(std::string_view input, size_t& taken) {
   event_ = Event::More;
   taken = 0;
   while (event_ == Event::More && taken < input.size()) {
-    const Step step = kSteps[static_cast<size_t>(state_)];  // in one expression with the call, GCC 12's UBSan sees a wild index
+    const Step step =
+        kSteps[static_cast<size_t>(state_)];  // in one expression with the call, GCC 12's UBSan sees a wild index
     taken += (this->*step)(input.substr(taken));
   }
   return event_;
@@ -204,10 +205,8 @@ size_t Scanner::on_atom(std::string_view input) {
   if (!grow_argument(input.substr(0, n))) return 0;
   if (n == input.size()) return n;
   const char c = input[n];
-  if (c == ' ' || is_line_end(c) || (c == ')' && depth_ > 0))
-    state_ = State::Between;
-  else
-    syntax(is_8bit(c) ? "8bit data in atom" : "Invalid characters in atom");
+  if (c == ' ' || is_line_end(c) || (c == ')' && depth_ > 0)) state_ = State::Between;
+  else syntax(is_8bit(c) ? "8bit data in atom" : "Invalid characters in atom");
   return n;
 }
 
@@ -333,10 +332,8 @@ size_t Scanner::on_sasl_rest(std::string_view input) {
   line.size += static_cast<uint32_t>(n);
   if (n == input.size()) return n;
   if (line.size > 0 && text_.reveal().back() == '\r') --line.size;
-  if (line.size > sasl_limit_)
-    end_with(Fault::SaslTooLong);
-  else
-    end_of_line();
+  if (line.size > sasl_limit_) end_with(Fault::SaslTooLong);
+  else end_of_line();
   return n + 1;
 }
 

@@ -31,7 +31,7 @@ class Scanner {
     size_t arguments = 8192;  // CONST-6
     size_t count = 520;
     bool literal_minus = false;
-    size_t tag = 126;         // CONST-7
+    size_t tag = 126;  // CONST-7
   };
 
   enum class Event : uint8_t {
@@ -46,12 +46,12 @@ class Scanner {
 
   enum class Fault : uint8_t {
     None,
-    BadTag,            // IMAP-21; the rest of the line will be skipped
-    Syntax,            // IMAP-24: syntax_error() says what; the rest of the line will be skipped
-    Full,              // IMAP-33; this and what follows end the connection
-    LiteralTooLarge,   // IMAP-31
-    NonSyncTooLarge,   // IMAP-32
-    SaslTooLong,       // IMAP-70
+    BadTag,           // IMAP-21; the rest of the line will be skipped
+    Syntax,           // IMAP-24: syntax_error() says what; the rest of the line will be skipped
+    Full,             // IMAP-33; this and what follows end the connection
+    LiteralTooLarge,  // IMAP-31
+    NonSyncTooLarge,  // IMAP-32
+    SaslTooLong,      // IMAP-70
     kCount
   };
 
@@ -75,16 +75,33 @@ class Scanner {
   std::string_view name() const { return name_; }
   size_t argument_count() const { return arguments_.size(); }
   ArgumentKind kind(size_t i) const { return arguments_[i].kind; }
-  std::string_view argument(size_t i) const {
-    return text_.reveal().substr(arguments_[i].offset, arguments_[i].size);
-  }
+  std::string_view argument(size_t i) const { return text_.reveal().substr(arguments_[i].offset, arguments_[i].size); }
   Fault fault() const { return fault_; }
   std::string_view syntax_error() const { return syntax_error_; }
 
  private:
   enum class State : uint8_t {
-    Start, Tag, Name, Choose, SkipLine, SkipLiteral, Between, Atom, Tilde, Quoted, Escaped, LiteralSize, LiteralClose,
-    LiteralLine, LiteralLf, Literal, LineLf, SaslWord, SaslRest, Dead, kCount
+    Start,
+    Tag,
+    Name,
+    Choose,
+    SkipLine,
+    SkipLiteral,
+    Between,
+    Atom,
+    Tilde,
+    Quoted,
+    Escaped,
+    LiteralSize,
+    LiteralClose,
+    LiteralLine,
+    LiteralLf,
+    Literal,
+    LineLf,
+    SaslWord,
+    SaslRest,
+    Dead,
+    kCount
   };
   // Takes at least one byte of `input` (never empty), or changes the state, or sets event_.
   using Step = size_t (Scanner::*)(std::string_view input);

@@ -52,8 +52,7 @@ Verdict refused(std::string_view line, StepResult& result) {
 
 Verdict read_banner(std::string_view line, BackPlan& plan, StepResult& result) {
   if (!is_ok(line)) return failed(result, FailureClass::Protocol, "Invalid banner: " + printable(line));
-  if (has_unsafe_credentials(plan))
-    return failed(result, FailureClass::Auth, "Credentials contain control characters");
+  if (has_unsafe_credentials(plan)) return failed(result, FailureClass::Auth, "Credentials contain control characters");
   if (uses_sasl(plan) && !choose_sasl(plan))
     return failed(result, FailureClass::Internal, "Unsupported SASL mechanism " + printable(plan.mechanism));
   if (istarts_with(line, "+OK [XCLIENT]")) plan.learned.flags |= kOffersXclient;

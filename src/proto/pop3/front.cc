@@ -55,10 +55,8 @@ class Pop3Front : public Front {
         break;
       }
       taken += line.taken;
-      if (phase_ == Phase::Response)
-        response(line.text, out);
-      else
-        command(line.text, out);
+      if (phase_ == Phase::Response) response(line.text, out);
+      else command(line.text, out);
       if (out.request.index() != 0) break;
     }
     return taken;
@@ -102,9 +100,7 @@ class Pop3Front : public Front {
 
   // --- lines ---
 
-  size_t sasl_limit(std::string_view mechanism) const {
-    return settings_.sasl_line_limit(to_upper(mechanism));
-  }
+  size_t sasl_limit(std::string_view mechanism) const { return settings_.sasl_line_limit(to_upper(mechanism)); }
 
   // Only an initial response may be longer than a command (POP-11).
   size_t line_limit(std::string_view rest) const {
@@ -270,10 +266,8 @@ class Pop3Front : public Front {
       out.request = AuthResponse{std::move(*data)};
       return;
     }
-    if (line == "*")
-      out.send += "-ERR Authentication aborted by client.\r\n";
-    else
-      append_refusal(out.send, AnswerKind::BadEncodingResponse);
+    if (line == "*") out.send += "-ERR Authentication aborted by client.\r\n";
+    else append_refusal(out.send, AnswerKind::BadEncodingResponse);
     mechanism_.clear();
     phase_ = Phase::Command;
     out.request = AuthAbort{};

@@ -26,7 +26,8 @@ struct Row {
 };
 
 void say(std::string& out, const Row& row, const Answer& answer) {
-  append_status(out, row.word, row.code, answer.text.empty() ? std::string(row.text) : printable(answer.text, kMaxReason));
+  append_status(out, row.word, row.code,
+                answer.text.empty() ? std::string(row.text) : printable(answer.text, kMaxReason));
 }
 
 void pass_acceptance(std::string& out, const Row&, const Answer& answer) { (out += answer.backend.line) += "\r\n"; }

@@ -53,7 +53,8 @@ Verdict may_authenticate(BackPlan& plan, StepResult& result) {
 Verdict read_block(std::string_view line, BackPlan& plan, StepResult& result, FailureClass refusal,
                    Verdict (*ready)(BackPlan&, StepResult&)) {
   if (line.starts_with('"')) {
-    if (!learn(quoted_strings(line), plan)) return failed(result, FailureClass::Protocol, "Invalid capability: " + printable(line));
+    if (!learn(quoted_strings(line), plan))
+      return failed(result, FailureClass::Protocol, "Invalid capability: " + printable(line));
     return Verdict::More;
   }
   const auto status = parse_status(line);
@@ -82,7 +83,8 @@ void send_starttls(BackPlan&, std::string& out) { out += "STARTTLS\r\n"; }
 
 Verdict read_starttls(std::string_view line, BackPlan& plan, StepResult& result) {
   const auto status = parse_status(line);
-  if (!status || !iequals(status->word, "OK")) return failed(result, FailureClass::Remote, "STARTTLS failed: " + printable(line));
+  if (!status || !iequals(status->word, "OK"))
+    return failed(result, FailureClass::Remote, "STARTTLS failed: " + printable(line));
   plan.learned.flags = 0;  // SEC-9: nothing that was said in the clear counts
   return Verdict::UpgradeTls;
 }
@@ -164,7 +166,12 @@ Verdict refused(const StatusLine& status, StepResult& result) {
 // Byte for byte (SIEVE-34), but no control bytes (SEC-7); an escape of those would be none here.
 std::string without_controls(std::string_view line) {
   std::string out(line);
-  std::replace_if(out.begin(), out.end(), [](char c) { return has_control({&c, 1}); }, ' ');
+  std::replace_if(
+      out.begin(), out.end(),
+      [](char c) {
+        return has_control({&c, 1});
+      },
+      ' ');
   return out;
 }
 
@@ -200,7 +207,8 @@ Verdict read_authenticate(std::string_view line, BackPlan& plan, StepResult& res
   }
   if (!line.starts_with('"')) return read_outcome(line, plan, result);
   const auto words = quoted_strings(line);
-  if (words.size() != 1) return failed(result, FailureClass::Protocol, "Invalid AUTHENTICATE challenge: " + printable(line));
+  if (words.size() != 1)
+    return failed(result, FailureClass::Protocol, "Invalid AUTHENTICATE challenge: " + printable(line));
   return respond(words[0], plan, result);
 }
 

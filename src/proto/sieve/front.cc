@@ -101,7 +101,8 @@ class SieveFront : public Front {
 
   // "AUTHENTICATE <mechanism>", whatever follows.
   static bool is_authenticate(const Scan& scan) {
-    return scan.arguments.size() >= 2 && iequals(scan.arguments[0].raw, "AUTHENTICATE") && scan.arguments[1].is_string();
+    return scan.arguments.size() >= 2 && iequals(scan.arguments[0].raw, "AUTHENTICATE") &&
+           scan.arguments[1].is_string();
   }
 
   // What the client announced is not to be read as commands (SEC-10).
@@ -209,7 +210,8 @@ class SieveFront : public Front {
     for (const Argument& argument : arguments) {
       const size_t equals = argument.raw.find('=');
       const bool is_pair = argument.kind == Argument::Kind::Atom && equals != std::string_view::npos;
-      if (!is_pair || !take_xclient_value(argument.raw.substr(0, equals), argument.raw.substr(equals + 1), told)) return bad(out);
+      if (!is_pair || !take_xclient_value(argument.raw.substr(0, equals), argument.raw.substr(equals + 1), told))
+        return bad(out);
     }
     append_status(out.send, "OK", "", "Updated");
     out.request = std::move(told);
@@ -226,7 +228,8 @@ class SieveFront : public Front {
     if (refuses_mechanism(mechanism, out)) return;
     std::optional<SecretString> initial;
     if (has_initial) {
-      if (arguments[1].raw.size() > settings_.sasl_line_limit(mechanism)) return leave("Authentication response too large", out);
+      if (arguments[1].raw.size() > settings_.sasl_line_limit(mechanism))
+        return leave("Authentication response too large", out);
       initial = base64_decode_secret(arguments[1].raw);
       if (!initial) return refuse(AnswerKind::BadEncodingInitial, refusal::kBadEncoding, std::move(mechanism), out);
     }
@@ -269,13 +272,12 @@ class SieveFront : public Front {
     if (scan.status == Scan::Status::TooLong || scan.status == Scan::Status::BigLiteral)
       return leave("Authentication response too large", out), 0;
     if (scan.taken == 0) return 0;
-    const bool is_string = scan.status == Scan::Status::Complete && scan.arguments.size() == 1 && scan.arguments[0].is_string();
-    if (is_string)
-      response(scan.arguments[0].raw, out);
+    const bool is_string =
+        scan.status == Scan::Status::Complete && scan.arguments.size() == 1 && scan.arguments[0].is_string();
+    if (is_string) response(scan.arguments[0].raw, out);
     else if (scan.status == Scan::Status::Complete && scan.arguments.empty())
       abort("Received empty AUTHENTICATE client response line.", out);
-    else
-      abort("Invalid AUTHENTICATE client response.", out);
+    else abort("Invalid AUTHENTICATE client response.", out);
     if (scan.status == Scan::Status::Broken) skip_literal(scan.literal, out);
     return scan.taken;
   }

@@ -17,7 +17,8 @@ bool is_atom_char(char c) {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// What "{n}" or "{n+}" announces, from behind its brace; nothing when it is none. A number beyond all bounds is the largest one.
+// What "{n}" or "{n+}" announces, from behind its brace; nothing when it is none. A number beyond all bounds is the
+// largest one.
 std::optional<uint64_t> announced(std::string_view head) {
   if (!head.ends_with('}')) return std::nullopt;
   head.remove_suffix(1);
@@ -90,7 +91,8 @@ class Scanner {
     if (input_[end] == '\r' && end + 1 == input_.size()) return Found::More;
     const bool ends = input_[end] == ' ' || input_[end] == '\n' || input_.substr(end, 2) == "\r\n";
     at_ = end;
-    if (!ends) return wrong(kind == Argument::Kind::Atom ? "Invalid character in atom" : "Invalid character after string");
+    if (!ends)
+      return wrong(kind == Argument::Kind::Atom ? "Invalid character in atom" : "Invalid character after string");
     scan_.arguments.push_back({kind, raw});
     return Found::Argument;
   }
@@ -102,7 +104,8 @@ class Scanner {
   }
 
   Found atom() {
-    const size_t end = static_cast<size_t>(std::find_if_not(input_.begin() + static_cast<ptrdiff_t>(at_), input_.end(), is_atom_char) - input_.begin());
+    const size_t end = static_cast<size_t>(
+        std::find_if_not(input_.begin() + static_cast<ptrdiff_t>(at_), input_.end(), is_atom_char) - input_.begin());
     if (end == at_) return wrong("Invalid character in atom");
     return take(Argument::Kind::Atom, input_.substr(at_, end - at_), end);
   }
@@ -111,10 +114,12 @@ class Scanner {
   Found quoted() {
     for (size_t i = at_ + 1; i < input_.size(); ++i) {
       if (input_[i] == '"') return end_quoted(i);
-      if (input_[i] == '\r' || input_[i] == '\n' || input_[i] == '\0') return wrong("Invalid character in quoted string");
+      if (input_[i] == '\r' || input_[i] == '\n' || input_[i] == '\0')
+        return wrong("Invalid character in quoted string");
       if (input_[i] != '\\') continue;
       if (++i == input_.size()) return Found::More;
-      if (input_[i] != '"' && input_[i] != '\\') return wrong("Escaped quoted-string character is not a QUOTED-SPECIAL");
+      if (input_[i] != '"' && input_[i] != '\\')
+        return wrong("Escaped quoted-string character is not a QUOTED-SPECIAL");
     }
     return Found::More;
   }
@@ -194,7 +199,8 @@ Scan scan_line(std::string_view input, size_t limit) { return Scanner(input, lim
 
 std::optional<StatusLine> parse_status(std::string_view line) {
   const size_t end = std::min(line.find(' '), line.size());
-  if (end == 0 || !std::all_of(line.begin(), line.begin() + static_cast<ptrdiff_t>(end), is_atom_char)) return std::nullopt;
+  if (end == 0 || !std::all_of(line.begin(), line.begin() + static_cast<ptrdiff_t>(end), is_atom_char))
+    return std::nullopt;
   StatusLine status{line.substr(0, end), {}, trim(line.substr(end)), false};
   std::string_view rest = status.rest;
   if (rest.starts_with('(')) {
@@ -203,7 +209,8 @@ std::optional<StatusLine> parse_status(std::string_view line) {
     status.code = rest.substr(1, length - 2);
     rest = trim(rest.substr(length));
   }
-  status.well_formed = (rest.empty() || quoted_length(rest) == rest.size()) && is_utf8(status.rest) && !has_control(status.rest);
+  status.well_formed =
+      (rest.empty() || quoted_length(rest) == rest.size()) && is_utf8(status.rest) && !has_control(status.rest);
   return status;
 }
 

@@ -26,7 +26,8 @@ struct Scan {
   enum class Status : uint8_t {
     Complete,    // `taken` includes the line end
     Incomplete,  // what is there so far is right; `arguments` are those that are complete
-    Broken,      // `why`; `taken` is the rest of the line, 0 while its end is not there; `literal` is what that end announces
+    Broken,      // `why`; `taken` is the rest of the line, 0 while its end is not there; `literal` is what that end
+                 // announces
     TooLong,     // more than `limit` bytes without an end
     BigLiteral,  // a literal of `literal` bytes, more than `limit` has room for; `taken` up to its first byte
   };
@@ -37,15 +38,15 @@ struct Scan {
   std::string_view why;
 };
 
-// The first line of `input`, of at most `limit` bytes. {n} and {n+} mean the same (SIEVE-2). What a literal announces is
-// never allocated.
+// The first line of `input`, of at most `limit` bytes. {n} and {n+} mean the same (SIEVE-2). What a literal announces
+// is never allocated.
 Scan scan_line(std::string_view input, size_t limit);
 
 // A backend's "OK|NO|BYE [(code)] [text]" (SIEVE-7, SIEVE-39). The parts point into the line.
 struct StatusLine {
-  std::string_view word;  // in any case
-  std::string_view code;  // without its brackets
-  std::string_view rest;  // all behind the word
+  std::string_view word;     // in any case
+  std::string_view code;     // without its brackets
+  std::string_view rest;     // all behind the word
   bool well_formed = false;  // nothing but these, text quoted: may be shown to a client
 };
 // Nothing when `line` does not begin with an atom.

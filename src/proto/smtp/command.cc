@@ -62,7 +62,8 @@ Line LineCutter::next(std::string_view input, size_t max) {
 std::optional<Command> parse_command(std::string_view line) {
   line = without_blanks_behind(line);
   const size_t verb = verb_length(line);
-  if (line.empty() || (line.front() == ' ' && is_text(line))) return Command{};  // recorded: a command that nobody knows
+  if (line.empty() || (line.front() == ' ' && is_text(line)))
+    return Command{};  // recorded: a command that nobody knows
   if (verb == 0 || verb > kMaxVerb) return std::nullopt;
   Command command{to_upper(line.substr(0, verb)), {}};
   if (verb == line.size()) return command;
@@ -88,7 +89,8 @@ bool is_text(std::string_view text) {
 bool is_ascii_text(std::string_view text) { return std::all_of(text.begin(), text.end(), is_plain); }
 
 bool is_string(std::string_view text) {
-  if (text.size() >= 2 && text.front() == '"' && text.back() == '"') return is_quoted_content(text.substr(1, text.size() - 2));
+  if (text.size() >= 2 && text.front() == '"' && text.back() == '"')
+    return is_quoted_content(text.substr(1, text.size() - 2));
   static constexpr std::string_view kSpecials = "()<>[]:;@\\,.\"";
   return !text.empty() && std::none_of(text.begin(), text.end(), [](char c) {
     return is_blank(c) || kSpecials.find(c) != std::string_view::npos;

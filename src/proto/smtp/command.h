@@ -15,8 +15,8 @@ namespace postern::smtp {
 
 inline constexpr size_t kMaxVerb = 32;
 
-// Cuts lines out of a stream. A line that is too long is reported once and thrown away up to its end (SUB-3); so is what
-// a refused command announced (SUB-13). Ask skip() first, then next() with what it left.
+// Cuts lines out of a stream. A line that is too long is reported once and thrown away up to its end (SUB-3); so is
+// what a refused command announced (SUB-13). Ask skip() first, then next() with what it left.
 class LineCutter {
  public:
   // How many bytes at the start of `input` are to be thrown away.
@@ -36,8 +36,8 @@ struct Command {
   std::string_view parameters;  // behind the one blank, without blanks at the end; part of the line
 };
 
-// A line without its end: 1 to 32 letters, then nothing or one blank and parameters; an empty verb for a line that is empty or
-// begins with a blank. Nothing when it is not that, or when it is no text (SUB-1, SUB-2).
+// A line without its end: 1 to 32 letters, then nothing or one blank and parameters; an empty verb for a line that is
+// empty or begins with a blank. Nothing when it is not that, or when it is no text (SUB-1, SUB-2).
 std::optional<Command> parse_command(std::string_view line);
 // How long a line that begins with `head` may be when its parameters may have `max_parameters` bytes.
 size_t command_limit(std::string_view head, size_t max_parameters);

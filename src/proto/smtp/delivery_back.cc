@@ -16,12 +16,13 @@ namespace postern::smtp {
 
 namespace {
 
-constexpr size_t kMaxLine = 4096;   // LMTP-37: of a reply's line, and of all of them
+constexpr size_t kMaxLine = 4096;  // LMTP-37: of a reply's line, and of all of them
 constexpr size_t kMaxReply = 4096;
 constexpr std::string_view kQuit = "QUIT\r\n";
 
 struct Capabilities {
-  bool pipelining = false, chunking = false, enhanced_codes = false, eight_bit = false, size = false, dsn = false, utf8 = false, forward = false;
+  bool pipelining = false, chunking = false, enhanced_codes = false, eight_bit = false, size = false, dsn = false,
+       utf8 = false, forward = false;
 };
 
 struct Keyword {
@@ -29,9 +30,14 @@ struct Keyword {
   bool Capabilities::*member;
 };
 constexpr Keyword kKeywords[] = {
-    {"PIPELINING", &Capabilities::pipelining}, {"CHUNKING", &Capabilities::chunking}, {"ENHANCEDSTATUSCODES", &Capabilities::enhanced_codes},
-    {"8BITMIME", &Capabilities::eight_bit},    {"SIZE", &Capabilities::size},         {"DSN", &Capabilities::dsn},
-    {"SMTPUTF8", &Capabilities::utf8},         {"XRCPTFORWARD", &Capabilities::forward},
+    {"PIPELINING", &Capabilities::pipelining},
+    {"CHUNKING", &Capabilities::chunking},
+    {"ENHANCEDSTATUSCODES", &Capabilities::enhanced_codes},
+    {"8BITMIME", &Capabilities::eight_bit},
+    {"SIZE", &Capabilities::size},
+    {"DSN", &Capabilities::dsn},
+    {"SMTPUTF8", &Capabilities::utf8},
+    {"XRCPTFORWARD", &Capabilities::forward},
 };
 
 Capabilities read_capabilities(std::string_view lines) {
@@ -52,7 +58,8 @@ Endpoint redirect_target(std::string_view text) {
   const size_t bracket = text.starts_with('[') ? text.find(']') : std::string_view::npos;
   const size_t colon = text.find(':', bracket == std::string_view::npos ? 0 : bracket);
   const auto ip = IpAddress::parse(text.substr(0, colon));
-  const auto port = colon == std::string_view::npos ? std::optional<uint64_t>(0) : parse_number(text.substr(colon + 1), 65535);
+  const auto port =
+      colon == std::string_view::npos ? std::optional<uint64_t>(0) : parse_number(text.substr(colon + 1), 65535);
   if (!ip || !port || (*port == 0 && colon != std::string_view::npos)) return {};
   return {*ip, static_cast<uint16_t>(*port)};
 }
@@ -63,9 +70,13 @@ enum class Awaited : uint8_t { Mail, Recipient, Data, End, kCount };
 class Back final : public DeliveryBack {
  public:
   Back(Capabilities capabilities, const Envelope& envelope, bool answers_each)
-      : capabilities_(capabilities), answers_each_(answers_each), needs_utf8_(envelope.utf8), mail_(mail_command(envelope)) {}
+      : capabilities_(capabilities),
+        answers_each_(answers_each),
+        needs_utf8_(envelope.utf8),
+        mail_(mail_command(envelope)) {}
 
-  void add_recipient(const Recipient& recipient, std::string_view address, const ForwardFields& forward, DeliveryBackOutput& out) override;
+  void add_recipient(const Recipient& recipient, std::string_view address, const ForwardFields& forward,
+                     DeliveryBackOutput& out) override;
   void begin_message(uint64_t size, DeliveryBackOutput& out) override;
   void encode(std::string_view piece, BodyState& state, std::string& out) const override;
   void finish(const BodyState& state, std::string& out) const override;
@@ -80,9 +91,10 @@ class Back final : public DeliveryBack {
   enum class State : uint8_t { Naming, Asking, Sending, Sent };
   struct Command {
     Awaited what;
-    uint32_t number = 0;      // Recipient, End: whose
+    uint32_t number = 0;  // Recipient, End: whose
     std::string text{};
-    std::string plain_text{};  // Recipient: to be tried where parameters are not understood; empty: there is nothing to leave out
+    std::string plain_text{};  // Recipient: to be tried where parameters are not understood; empty: there is nothing to
+                               // leave out
   };
   // One handler for what each command's reply means.
   struct AwaitedRow {
@@ -108,16 +120,16 @@ class Back final : public DeliveryBack {
   Capabilities capabilities_;
   const bool answers_each_;
   const bool needs_utf8_;
-  std::string mail_;                    // until it is sent
+  std::string mail_;  // until it is sent
   State state_ = State::Naming;
-  std::deque<Command> waiting_;         // sent and not answered, in order
-  std::deque<Command> unsent_;          // for a server that takes one command at a time
+  std::deque<Command> waiting_;  // sent and not answered, in order
+  std::deque<Command> unsent_;   // for a server that takes one command at a time
   ReplyReader reader_;
   size_t reply_bytes_ = 0;
-  std::optional<Outcome> mail_refused_; // what everybody named is told (LMTP-31)
-  std::vector<uint32_t> accepted_;      // in the order named: so the final replies come
+  std::optional<Outcome> mail_refused_;  // what everybody named is told (LMTP-31)
+  std::vector<uint32_t> accepted_;       // in the order named: so the final replies come
   bool broken_ = false;
-  Outcome failure_;                     // broken_: for whom is told later
+  Outcome failure_;  // broken_: for whom is told later
 };
 
 constexpr std::array<Back::AwaitedRow, Back::kAwaitedCount> Back::kAwaited{{
@@ -146,7 +158,8 @@ std::string orcpt_for(const Recipient& recipient, std::string_view address) {
   return address == recipient.address ? std::string() : " ORCPT=rfc822;" + xtext_encode(recipient.address);
 }
 
-std::string rcpt_command(const Recipient& recipient, std::string_view address, std::string_view orcpt, const ForwardFields& forward, const Capabilities& can) {
+std::string rcpt_command(const Recipient& recipient, std::string_view address, std::string_view orcpt,
+                         const ForwardFields& forward, const Capabilities& can) {
   std::string out = "RCPT TO:<" + std::string(address) + ">";
   out += orcpt;
   if (!recipient.notify.empty() && can.dsn) out += " NOTIFY=" + recipient.notify;
@@ -154,16 +167,19 @@ std::string rcpt_command(const Recipient& recipient, std::string_view address, s
   return out + "\r\n";
 }
 
-void Back::add_recipient(const Recipient& recipient, std::string_view address, const ForwardFields& forward, DeliveryBackOutput& out) {
+void Back::add_recipient(const Recipient& recipient, std::string_view address, const ForwardFields& forward,
+                         DeliveryBackOutput& out) {
   if (broken_) return void(out.outcomes.emplace_back(recipient.number, failure_));
   if (mail_refused_) return void(out.outcomes.emplace_back(recipient.number, *mail_refused_));
   // The setting promises what this backend has not: ours to mend (RFC 6531 forbids to go on).
-  if (needs_utf8_ && !capabilities_.utf8) return void(out.outcomes.emplace_back(recipient.number, Outcome{.kind = OutcomeKind::Misconfigured}));
+  if (needs_utf8_ && !capabilities_.utf8)
+    return void(out.outcomes.emplace_back(recipient.number, Outcome{.kind = OutcomeKind::Misconfigured}));
   if (!mail_.empty()) command({Awaited::Mail, 0, std::exchange(mail_, {})}, out);
   const std::string orcpt = orcpt_for(recipient, address);
   Command rcpt{Awaited::Recipient, recipient.number, rcpt_command(recipient, address, orcpt, forward, capabilities_)};
   // Dovecot takes ORCPT without offering DSN, others must not be asked twice.
-  if (!orcpt.empty() && !capabilities_.dsn) rcpt.plain_text = rcpt_command(recipient, address, {}, forward, capabilities_);
+  if (!orcpt.empty() && !capabilities_.dsn)
+    rcpt.plain_text = rcpt_command(recipient, address, {}, forward, capabilities_);
   command(std::move(rcpt), out);
 }
 
@@ -192,10 +208,8 @@ void Back::begin_message(uint64_t size, DeliveryBackOutput& out) {
 }
 
 void Back::encode(std::string_view piece, BodyState& state, std::string& out) const {
-  if (capabilities_.chunking)
-    out += piece;
-  else
-    stuff_dots(piece, state.in_line, out);
+  if (capabilities_.chunking) out += piece;
+  else stuff_dots(piece, state.in_line, out);
 }
 
 // There is one message: the last word goes with it, where that may be (RFC 2920 section 3.1).
@@ -224,7 +238,10 @@ size_t Back::feed(std::string_view input, DeliveryBackOutput& out) {
     if (state == ReplyReader::State::More) continue;
     reply_bytes_ = 0;
     if (state == ReplyReader::State::Broken) {
-      fail({.kind = OutcomeKind::ProxyFailed, .trouble = ProxyTrouble::BadReply, .text = "Invalid reply: " + printable(line.text)}, out);
+      fail({.kind = OutcomeKind::ProxyFailed,
+            .trouble = ProxyTrouble::BadReply,
+            .text = "Invalid reply: " + printable(line.text)},
+           out);
       break;
     }
     take(reader_.reply(), out);
@@ -234,7 +251,10 @@ size_t Back::feed(std::string_view input, DeliveryBackOutput& out) {
 
 void Back::take(const Reply& reply, DeliveryBackOutput& out) {
   if (reply.code == 421)
-    return fail({.kind = OutcomeKind::ProxyFailed, .trouble = ProxyTrouble::Lost, .text = "Remote server closes: " + reply.summary()}, out);
+    return fail({.kind = OutcomeKind::ProxyFailed,
+                 .trouble = ProxyTrouble::Lost,
+                 .text = "Remote server closes: " + reply.summary()},
+                out);
   if (waiting_.empty()) return bad_reply(reply, out);
   const Command command = std::move(waiting_.front());
   waiting_.pop_front();
@@ -277,25 +297,28 @@ void Back::take_end(const Command& command, const Reply& reply, DeliveryBackOutp
     waiting_.push_front(command);
     return bad_reply(reply, out);
   }
-  if (!answers_each_)
-    tell_accepted(outcome_of(reply), out);
-  else
-    out.outcomes.emplace_back(command.number, outcome_of(reply));
+  if (!answers_each_) tell_accepted(outcome_of(reply), out);
+  else out.outcomes.emplace_back(command.number, outcome_of(reply));
   if (state_ == State::Sending && waiting_.empty()) out.event = DeliveryBackOutput::Event::GiveUp;
 }
 
 void Back::bad_reply(const Reply& reply, DeliveryBackOutput& out) {
-  fail({.kind = OutcomeKind::ProxyFailed, .trouble = ProxyTrouble::BadReply, .text = "Unexpected reply: " + reply.summary()}, out);
+  fail({.kind = OutcomeKind::ProxyFailed,
+        .trouble = ProxyTrouble::BadReply,
+        .text = "Unexpected reply: " + reply.summary()},
+       out);
 }
 
 // Nobody else's answer changes by it, and none that was given (LMTP-43).
 void Back::fail(const Outcome& outcome, DeliveryBackOutput& out) {
   if (std::exchange(broken_, true)) return;
   failure_ = outcome;
-  const bool all_at_once = state_ == State::Asking || (!answers_each_ && !waiting_.empty() && waiting_.front().what == Awaited::End);
+  const bool all_at_once =
+      state_ == State::Asking || (!answers_each_ && !waiting_.empty() && waiting_.front().what == Awaited::End);
   for (auto* commands : {&waiting_, &unsent_})
     for (const Command& command : std::exchange(*commands, {}))
-      if (command.what == Awaited::Recipient || (command.what == Awaited::End && answers_each_)) out.outcomes.emplace_back(command.number, outcome);
+      if (command.what == Awaited::Recipient || (command.what == Awaited::End && answers_each_))
+        out.outcomes.emplace_back(command.number, outcome);
   if (all_at_once) tell_accepted(outcome, out);
   out.event = DeliveryBackOutput::Event::GiveUp;
 }
@@ -311,7 +334,9 @@ std::string_view Back::waiting_for() const {
 
 Outcome Back::outcome_of(const Reply& reply) const {
   if (reply.enhanced() == "5.2.900" && capabilities_.enhanced_codes)
-    return {.kind = OutcomeKind::Redirected, .text = reply.summary(), .redirect = redirect_target(trim(std::string_view(reply.lines.front()).substr(7)))};
+    return {.kind = OutcomeKind::Redirected,
+            .text = reply.summary(),
+            .redirect = redirect_target(trim(std::string_view(reply.lines.front()).substr(7)))};
   Outcome out{.kind = OutcomeKind::BackendReply, .reply = {.code = reply.code}};
   for (std::string_view line : reply.lines) {
     const std::string_view code = capabilities_.enhanced_codes ? enhanced_code(line) : std::string_view();
@@ -329,7 +354,11 @@ std::unique_ptr<DeliveryBack> make(std::string_view capabilities, const Envelope
 
 }  // namespace
 
-std::unique_ptr<DeliveryBack> make_lmtp_back(std::string_view capabilities, const Envelope& envelope) { return make(capabilities, envelope, true); }
-std::unique_ptr<DeliveryBack> make_smtp_back(std::string_view capabilities, const Envelope& envelope) { return make(capabilities, envelope, false); }
+std::unique_ptr<DeliveryBack> make_lmtp_back(std::string_view capabilities, const Envelope& envelope) {
+  return make(capabilities, envelope, true);
+}
+std::unique_ptr<DeliveryBack> make_smtp_back(std::string_view capabilities, const Envelope& envelope) {
+  return make(capabilities, envelope, false);
+}
 
 }  // namespace postern::smtp

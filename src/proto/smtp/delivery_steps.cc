@@ -7,7 +7,8 @@ namespace postern::smtp {
 
 namespace {
 
-// BackPlan::learned.flags: what the last greeting offered and where we are; XCLIENT's attributes stand above kAttributes.
+// BackPlan::learned.flags: what the last greeting offered and where we are; XCLIENT's attributes stand above
+// kAttributes.
 enum Flag : uint32_t { kStartTls = 1, kXclientSent = 2, kHeloSent = 4 };
 constexpr unsigned kAttributes = 8;
 
@@ -53,7 +54,9 @@ void learn(const Reply& reply, BackPlan& plan) {
   }
 }
 
-bool knows_no_ehlo(const Reply& reply, const BackPlan& plan) { return (reply.code == 500 || reply.code == 502) && !has(plan, kHeloSent); }
+bool knows_no_ehlo(const Reply& reply, const BackPlan& plan) {
+  return (reply.code == 500 || reply.code == 502) && !has(plan, kHeloSent);
+}
 
 template <XclientForm Form, bool InTheClear>
 Verdict take_greeting(const Reply& reply, BackPlan& plan, StepResult& result) {
@@ -102,7 +105,8 @@ constinit const Step kLmtpSteps[6] = {
     {"starttls", wants_tls, send_starttls, read_reply<take_starttls>},
     {"tls-lhlo", wants_tls, send_greeting<XclientForm::Lmtp>, read_reply<take_greeting<XclientForm::Lmtp, false>>},
     {"xclient", wants_xclient<XclientForm::Lmtp>, send_xclient<XclientForm::Lmtp>, read_reply<take_xclient>},
-    {"xclient-lhlo", sent_xclient, send_greeting<XclientForm::Lmtp>, read_reply<take_greeting<XclientForm::Lmtp, false>>},
+    {"xclient-lhlo", sent_xclient, send_greeting<XclientForm::Lmtp>,
+     read_reply<take_greeting<XclientForm::Lmtp, false>>},
 };
 
 constinit const Step kSmtpSteps[6] = {
@@ -111,7 +115,8 @@ constinit const Step kSmtpSteps[6] = {
     {"starttls", wants_tls, send_starttls, read_reply<take_starttls>},
     {"tls-ehlo", wants_tls, send_greeting<XclientForm::Smtp>, read_reply<take_greeting<XclientForm::Smtp, false>>},
     {"xclient", wants_xclient<XclientForm::Smtp>, send_xclient<XclientForm::Smtp>, read_reply<take_xclient>},
-    {"xclient-ehlo", sent_xclient, send_greeting<XclientForm::Smtp>, read_reply<take_greeting<XclientForm::Smtp, false>>},
+    {"xclient-ehlo", sent_xclient, send_greeting<XclientForm::Smtp>,
+     read_reply<take_greeting<XclientForm::Smtp, false>>},
 };
 
 }  // namespace postern::smtp

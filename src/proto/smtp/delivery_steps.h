@@ -6,8 +6,8 @@
 
 namespace postern::smtp {
 
-// banner, LHLO, STARTTLS, LHLO, XCLIENT, LHLO; accepted when nothing is left to be said, with the last reply's lines behind the
-// server's name as BackendReply::capabilities, joined by LF. Where a step is refused the server hears QUIT.
+// banner, LHLO, STARTTLS, LHLO, XCLIENT, LHLO; accepted when nothing is left to be said, with the last reply's lines
+// behind the server's name as BackendReply::capabilities, joined by LF. Where a step is refused the server hears QUIT.
 extern const Step kLmtpSteps[6];
 // The same with EHLO, or HELO where a server knows no EHLO.
 extern const Step kSmtpSteps[6];

@@ -15,7 +15,9 @@ namespace {
 bool is_high(char c) { return static_cast<unsigned char>(c) >= 0x80; }
 bool is_alnum(char c) { return (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') || (c >= '0' && c <= '9'); }
 // Dots in any place: there are mailboxes with them that no standard allows.
-bool is_local_char(char c) { return is_high(c) || is_alnum(c) || std::string_view("!#$%&'*+-/=?^_`{|}~.").find(c) != std::string_view::npos; }
+bool is_local_char(char c) {
+  return is_high(c) || is_alnum(c) || std::string_view("!#$%&'*+-/=?^_`{|}~.").find(c) != std::string_view::npos;
+}
 bool is_domain_char(char c) { return is_high(c) || is_alnum(c) || c == '-' || c == '.' || c == '_'; }
 bool is_quoted_char(char c) { return is_high(c) || (c >= ' ' && c < 0x7f); }
 
@@ -87,21 +89,27 @@ ParsedPath wrong(std::string_view error) { return {{}, {}, error}; }
 
 Refusal refuse(unsigned code, std::string_view enhanced, std::string text) { return {code, enhanced, std::move(text)}; }
 Refusal unsupported() { return refuse(555, "5.5.4", "Unsupported parameters"); }
-Refusal bad_value(std::string_view name) { return refuse(501, "5.5.4", "Invalid " + std::string(name) + "= parameter value"); }
+Refusal bad_value(std::string_view name) {
+  return refuse(501, "5.5.4", "Invalid " + std::string(name) + "= parameter value");
+}
 
 bool is_value(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c != '=' && c != 0x7f; });
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c != '=' && c != 0x7f; });
 }
 bool is_xtext(std::string_view text) { return !text.empty() && xtext_decode(text).has_value(); }
 
 // "FROM:" or "TO:" and a path.
-Refusal take_path(std::string_view& parameters, std::string_view word, const EnvelopeRules& rules, bool needs_domain, Path& out) {
+Refusal take_path(std::string_view& parameters, std::string_view word, const EnvelopeRules& rules, bool needs_domain,
+                  Path& out) {
   const std::string intro = std::string(word) + ":";
   if (!istarts_with(parameters, intro)) return refuse(501, "5.5.4", "Invalid parameters");
   parameters.remove_prefix(intro.size());
-  if (rules.blank_before_path) parameters = parameters.substr(std::min(parameters.find_first_not_of(' '), parameters.size()));
+  if (rules.blank_before_path)
+    parameters = parameters.substr(std::min(parameters.find_first_not_of(' '), parameters.size()));
   ParsedPath parsed = parse_path(parameters, {rules.bare_path, needs_domain, rules.utf8});
-  if (!parsed.error.empty()) return refuse(501, "5.5.4", "Invalid " + std::string(word) + ": " + std::string(parsed.error));
+  if (!parsed.error.empty())
+    return refuse(501, "5.5.4", "Invalid " + std::string(word) + ": " + std::string(parsed.error));
   parameters = parsed.rest;
   out = std::move(parsed.path);
   return {};
@@ -116,12 +124,15 @@ struct ParameterRow {
 };
 
 template <class T, size_t N>
-Refusal take_parameters(std::string_view parameters, const ParameterRow<T> (&rows)[N], const EnvelopeRules& rules, T& out) {
+Refusal take_parameters(std::string_view parameters, const ParameterRow<T> (&rows)[N], const EnvelopeRules& rules,
+                        T& out) {
   for (std::string_view word : split_words(parameters, " ")) {
     const size_t equals = std::min(word.find('='), word.size());
     const std::string_view name = word.substr(0, equals), value = word.substr(std::min(equals + 1, word.size()));
-    if (equals < word.size() && !is_value(value) && !iequals(name, "XRCPTFORWARD")) return refuse(501, "5.5.4", "Invalid parameters");
-    const auto row = std::find_if(std::begin(rows), std::end(rows), [name](const auto& r) { return iequals(r.name, name); });
+    if (equals < word.size() && !is_value(value) && !iequals(name, "XRCPTFORWARD"))
+      return refuse(501, "5.5.4", "Invalid parameters");
+    const auto row =
+        std::find_if(std::begin(rows), std::end(rows), [name](const auto& r) { return iequals(r.name, name); });
     if (row == std::end(rows) || !row->offered(rules)) return unsupported();
     if (Refusal refusal = row->take(value, rules, out)) return refusal;
   }
@@ -177,7 +188,9 @@ Refusal take_orcpt(std::string_view value, const EnvelopeRules&, Recipient& out)
   return {};
 }
 
-bool is_notify_word(std::string_view word) { return iequals(word, "SUCCESS") || iequals(word, "FAILURE") || iequals(word, "DELAY"); }
+bool is_notify_word(std::string_view word) {
+  return iequals(word, "SUCCESS") || iequals(word, "FAILURE") || iequals(word, "DELAY");
+}
 
 Refusal take_notify(std::string_view value, const EnvelopeRules&, Recipient& out) {
   const auto words = split_fields(value, ',');

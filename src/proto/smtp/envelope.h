@@ -1,4 +1,5 @@
-// MAIL and RCPT: whose message it is and whom it is for (RFC 5321 section 4.1.1.2 and 4.1.2; LMTP-4, LMTP-9 to LMTP-12). Pure.
+// MAIL and RCPT: whose message it is and whom it is for (RFC 5321 section 4.1.1.2 and 4.1.2; LMTP-4, LMTP-9 to
+// LMTP-12). Pure.
 #ifndef POSTERN_PROTO_SMTP_ENVELOPE_H
 #define POSTERN_PROTO_SMTP_ENVELOPE_H
 
@@ -58,7 +59,8 @@ Refusal parse_rcpt(std::string_view parameters, const EnvelopeRules& rules, cons
 // `user` and the detail of `of` as an address; nothing when that is none (LMTP-4).
 std::optional<std::string> address_for(std::string_view user, const Recipient& of);
 
-// The value of XRCPTFORWARD: items joined by TABs, as xtext; what peers of 2.4 say, in base64 besides, is understood (GEN-22).
+// The value of XRCPTFORWARD: items joined by TABs, as xtext; what peers of 2.4 say, in base64 besides, is understood
+// (GEN-22).
 std::string forward_value(const ForwardFields& fields);
 std::optional<ForwardFields> parse_forward_value(std::string_view text);
 

@@ -13,8 +13,12 @@ namespace {
 constexpr uint16_t kLmtpPort = 24, kSmtpPort = 25;
 
 constinit const DeliveryBackend kBackends[] = {
-    {"lmtp", {.port = kLmtpPort, .tls_port = kLmtpPort, .alpn = "lmtp", .steps = smtp::kLmtpSteps, .login = BackLogin::Never}, smtp::make_lmtp_back},
-    {"smtp", {.port = kSmtpPort, .tls_port = 465, .alpn = "smtp", .steps = smtp::kSmtpSteps, .login = BackLogin::Never}, smtp::make_smtp_back},
+    {"lmtp",
+     {.port = kLmtpPort, .tls_port = kLmtpPort, .alpn = "lmtp", .steps = smtp::kLmtpSteps, .login = BackLogin::Never},
+     smtp::make_lmtp_back},
+    {"smtp",
+     {.port = kSmtpPort, .tls_port = 465, .alpn = "smtp", .steps = smtp::kSmtpSteps, .login = BackLogin::Never},
+     smtp::make_smtp_back},
 };
 
 }  // namespace

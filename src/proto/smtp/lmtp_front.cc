@@ -68,14 +68,15 @@ class LmtpFront final : public DeliveryFront, private Server<DeliveryOutput> {
   struct Transaction {
     Envelope envelope;
     std::vector<Named> recipients;
-    size_t told = 0;          // recipients before which all replies to the message are out
+    size_t told = 0;  // recipients before which all replies to the message are out
     uint64_t size = 0;
     bool in_message = false;  // BeginMessage was asked for
     bool chunked = false, chunk_failed = false;
-    DataReader data{};        // DATA
-    LineEnds chunk_ends{};    // BDAT
+    DataReader data{};      // DATA
+    LineEnds chunk_ends{};  // BDAT
     bool has_good() const {
-      return std::any_of(recipients.begin(), recipients.end(), [](const Named& n) { return n.state == Named::State::Good; });
+      return std::any_of(recipients.begin(), recipients.end(),
+                         [](const Named& n) { return n.state == Named::State::Good; });
     }
   };
 
@@ -164,7 +165,8 @@ size_t LmtpFront::read_lines(std::string_view input, DeliveryOutput& out) {
 bool LmtpFront::may_run(std::string_view line) const {
   if (slots_.empty()) return true;
   const auto command = parse_command(line);
-  const auto verb = std::find_if(kVerbs.begin(), kVerbs.end(), [&](const Verb& v) { return command && v.name == command->verb; });
+  const auto verb =
+      std::find_if(kVerbs.begin(), kVerbs.end(), [&](const Verb& v) { return command && v.name == command->verb; });
   return verb != kVerbs.end() && verb->side_by_side && slots_.size() < settings_.delivery.max_waiting;
 }
 
@@ -193,10 +195,8 @@ size_t LmtpFront::read_chunk(std::string_view input, DeliveryOutput& out) {
   count(before, out);
   if (over_ || chunk_.left > 0) return taken;
   phase_ = Phase::Command;
-  if (chunk_.last)
-    complete(out);
-  else
-    say(250, "2.0.0", "Added " + std::to_string(chunk_.size) + " octets", out);
+  if (chunk_.last) complete(out);
+  else say(250, "2.0.0", "Added " + std::to_string(chunk_.size) + " octets", out);
   return taken;
 }
 
@@ -229,7 +229,8 @@ void LmtpFront::answer_recipient(uint32_t number, const Outcome& outcome, Delive
   Named& named = transaction_->recipients[number];
   named.state = outcome.is_good() ? Named::State::Good : Named::State::Refused;
   for (Slot& slot : slots_)
-    if (slot.recipient == number) slot.reply = outcome_reply(outcome, Stage::Named, named.recipient, settings_.delivery.verbose_replies);
+    if (slot.recipient == number)
+      slot.reply = outcome_reply(outcome, Stage::Named, named.recipient, settings_.delivery.verbose_replies);
   tell_slots(out);
 }
 
@@ -261,7 +262,9 @@ void LmtpFront::drop(DeliveryOutput& out) {
   if (!over_) out.request = DropTransaction{};
 }
 
-bool LmtpFront::waits_for_client() const { return phase_ != Phase::Delivering && phase_ != Phase::Handshake && slots_.empty(); }
+bool LmtpFront::waits_for_client() const {
+  return phase_ != Phase::Delivering && phase_ != Phase::Handshake && slots_.empty();
+}
 
 // --- greeting, TLS, who the client is -------------------------------------------------
 
@@ -293,14 +296,15 @@ EnvelopeRules LmtpFront::rules() const {
     return std::find(settings_.extensions.begin(), settings_.extensions.end(), name) != settings_.extensions.end();
   };
   const FrontSettings::Delivery& d = settings_.delivery;
-  return {listed("8BITMIME"), listed("DSN"), listed("SMTPUTF8"), settings_.max_mail_size, facts_.trusted,
+  return {listed("8BITMIME"),       listed("DSN"),      listed("SMTPUTF8"),   settings_.max_mail_size, facts_.trusted,
           d.whitespace_before_path, d.mailbox_for_path, d.recipient_delimiter};
 }
 
 void LmtpFront::mail(std::string_view parameters, DeliveryOutput& out) {
   if (transaction_) return say(503, "5.5.0", "MAIL already given", out);
   Envelope envelope;
-  if (const Refusal refusal = parse_mail(parameters, rules(), envelope)) return say(refusal.code, refusal.enhanced, refusal.text, out);
+  if (const Refusal refusal = parse_mail(parameters, rules(), envelope))
+    return say(refusal.code, refusal.enhanced, refusal.text, out);
   transaction_.emplace().envelope = envelope;
   say(250, "2.1.0", "OK", out);
   out.request = BeginTransaction{std::move(envelope)};
@@ -388,7 +392,10 @@ void LmtpFront::bdat(std::string_view parameters, DeliveryOutput& out) {
 
 std::string LmtpFront::trace_header(const TraceFacts& facts) const {
   if (!settings_.delivery.add_received || !transaction_) return {};
-  TraceSubject subject{settings_.hostname, find_fact(upstream_, "HELO").empty() ? helo_ : find_fact(upstream_, "HELO"), transaction_->envelope.sender, {}};
+  TraceSubject subject{settings_.hostname,
+                       find_fact(upstream_, "HELO").empty() ? helo_ : find_fact(upstream_, "HELO"),
+                       transaction_->envelope.sender,
+                       {}};
   const auto& recipients = transaction_->recipients;
   const auto good = [](const Named& n) { return n.state == Named::State::Good; };
   const auto only = std::find_if(recipients.begin(), recipients.end(), good);

@@ -35,10 +35,14 @@ constexpr LhloLine kLhlo[] = {
     [](const Context& c) { return c.if_listed("DSN"); },
     [](const Context&) { return std::string("ENHANCEDSTATUSCODES"); },
     [](const Context&) { return std::string("PIPELINING"); },
-    [](const Context& c) { return c.settings.max_mail_size > 0 ? fmt::format("SIZE {}", c.settings.max_mail_size) : std::string(); },
+    [](const Context& c) {
+      return c.settings.max_mail_size > 0 ? fmt::format("SIZE {}", c.settings.max_mail_size) : std::string();
+    },
     [](const Context& c) { return c.if_listed("SMTPUTF8"); },
     [](const Context& c) { return std::string(c.facts.tls_available && !c.facts.tls_active ? "STARTTLS" : ""); },
-    [](const Context& c) { return std::string(c.facts.trusted ? "XCLIENT ADDR PORT PROTO HELO LOGIN SESSION TTL TIMEOUT" : ""); },
+    [](const Context& c) {
+      return std::string(c.facts.trusted ? "XCLIENT ADDR PORT PROTO HELO LOGIN SESSION TTL TIMEOUT" : "");
+    },
     [](const Context& c) { return std::string(c.facts.trusted ? "XRCPTFORWARD" : ""); },
 };
 
@@ -50,7 +54,9 @@ struct Told {
   bool verbose;
 
   std::string session() const { return "session=" + outcome.session; }
-  std::string text_or(std::string_view text) const { return outcome.text.empty() ? std::string(text) : printable(outcome.text, 400); }
+  std::string text_or(std::string_view text) const {
+    return outcome.text.empty() ? std::string(text) : printable(outcome.text, 400);
+  }
 };
 
 constexpr std::array<std::string_view, static_cast<size_t>(ProxyTrouble::kCount)> kTroubles{
@@ -71,26 +77,39 @@ struct OutcomeRow {
   std::string (*text)(const Told&);
 };
 
-// In the order of OutcomeKind. Only what is the recipient's own fault bounces; a loop does, too: it would go on for ever.
+// In the order of OutcomeKind. Only what is the recipient's own fault bounces; a loop does, too: it would go on for
+// ever.
 constexpr OutcomeRow kOutcomes[] = {
     {OutcomeKind::Taken, 250, "2.1.5", Address::Left, [](const Told&) { return std::string("OK"); }},
     {OutcomeKind::Delivered, 250, "2.0.0", Address::Shown, [](const Told& t) { return t.outcome.session + " Saved"; }},
     {OutcomeKind::BackendReply, 0, "", Address::Shown, nullptr},
     {OutcomeKind::ProxyFailed, 451, "4.4.0", Address::Left, proxy_failed},
-    {OutcomeKind::NotAnswering, 451, "4.4.0", Address::Shown, [](const Told& t) { return "Remote server not answering (" + t.text_or("timed out") + ")"; }},
-    {OutcomeKind::UserUnknown, 550, "5.1.1", Address::Shown, [](const Told& t) { return "User doesn't exist: " + printable(t.recipient.user, 200); }},
-    {OutcomeKind::LookupFailed, 451, "4.3.0", Address::Shown, [](const Told& t) { return t.text_or("Temporary user lookup failure"); }},
-    {OutcomeKind::Misconfigured, 451, "4.3.0", Address::Shown, [](const Told&) { return std::string("Internal user lookup failure"); }},
-    {OutcomeKind::LoopsToItself, 554, "5.4.6", Address::Shown, [](const Told&) { return std::string("Proxying loops to itself"); }},
-    {OutcomeKind::TtlReached, 554, "5.4.6", Address::Shown, [](const Told&) { return std::string("Proxying appears to be looping (TTL=0)"); }},
-    {OutcomeKind::LoginDisabled, 550, "5.3.5", Address::Shown, [](const Told& t) { return t.text_or("Login disabled"); }},
+    {OutcomeKind::NotAnswering, 451, "4.4.0", Address::Shown,
+     [](const Told& t) { return "Remote server not answering (" + t.text_or("timed out") + ")"; }},
+    {OutcomeKind::UserUnknown, 550, "5.1.1", Address::Shown,
+     [](const Told& t) { return "User doesn't exist: " + printable(t.recipient.user, 200); }},
+    {OutcomeKind::LookupFailed, 451, "4.3.0", Address::Shown,
+     [](const Told& t) { return t.text_or("Temporary user lookup failure"); }},
+    {OutcomeKind::Misconfigured, 451, "4.3.0", Address::Shown,
+     [](const Told&) { return std::string("Internal user lookup failure"); }},
+    {OutcomeKind::LoopsToItself, 554, "5.4.6", Address::Shown,
+     [](const Told&) { return std::string("Proxying loops to itself"); }},
+    {OutcomeKind::TtlReached, 554, "5.4.6", Address::Shown,
+     [](const Told&) { return std::string("Proxying appears to be looping (TTL=0)"); }},
+    {OutcomeKind::LoginDisabled, 550, "5.3.5", Address::Shown,
+     [](const Told& t) { return t.text_or("Login disabled"); }},
     {OutcomeKind::Referral, 550, "5.2.900", Address::Shown, [](const Told& t) { return t.text_or("") + " Referral"; }},
-    {OutcomeKind::Redirected, 451, "4.3.0", Address::Shown, [](const Told&) { return std::string("Temporary internal proxy error"); }},
-    {OutcomeKind::InternalFailure, 451, "4.3.0", Address::Left, [](const Told&) { return std::string("Temporary internal failure"); }},
-    {OutcomeKind::ProgramRefused, 550, "5.7.1", Address::Shown, [](const Told&) { return std::string("Message refused"); }},
-    {OutcomeKind::ProgramFailed, 451, "4.3.0", Address::Shown, [](const Told&) { return std::string("Temporary local delivery failure"); }},
+    {OutcomeKind::Redirected, 451, "4.3.0", Address::Shown,
+     [](const Told&) { return std::string("Temporary internal proxy error"); }},
+    {OutcomeKind::InternalFailure, 451, "4.3.0", Address::Left,
+     [](const Told&) { return std::string("Temporary internal failure"); }},
+    {OutcomeKind::ProgramRefused, 550, "5.7.1", Address::Shown,
+     [](const Told&) { return std::string("Message refused"); }},
+    {OutcomeKind::ProgramFailed, 451, "4.3.0", Address::Shown,
+     [](const Told&) { return std::string("Temporary local delivery failure"); }},
 };
-static_assert(std::size(kOutcomes) == static_cast<size_t>(OutcomeKind::kCount) && rows_stand_in_order(kOutcomes, &OutcomeRow::kind));
+static_assert(std::size(kOutcomes) == static_cast<size_t>(OutcomeKind::kCount) &&
+              rows_stand_in_order(kOutcomes, &OutcomeRow::kind));
 
 std::string bracketed(const Recipient& recipient) { return "<" + recipient.address + "> "; }
 
@@ -103,17 +122,21 @@ std::string with_address(std::string_view text, const Recipient& recipient, bool
 
 std::string backend_reply(const BackendAnswer& reply, const Recipient& recipient) {
   const bool good = reply.code < 300;
-  const std::string enhanced = !reply.enhanced.empty() ? reply.enhanced : good ? "2.1.0" : fmt::format("{}.0.0", reply.code / 100);
+  const std::string enhanced = !reply.enhanced.empty() ? reply.enhanced
+                               : good                  ? "2.1.0"
+                                                       : fmt::format("{}.0.0", reply.code / 100);
   std::string out;
   for (size_t i = 0; i < reply.lines.size(); ++i)
-    out += fmt::format("{}{}{} {}\r\n", reply.code, i + 1 == reply.lines.size() ? ' ' : '-', enhanced, with_address(reply.lines[i], recipient, !good));
+    out += fmt::format("{}{}{} {}\r\n", reply.code, i + 1 == reply.lines.size() ? ' ' : '-', enhanced,
+                       with_address(reply.lines[i], recipient, !good));
   return out;
 }
 
 // --- headers (LMTP-39) ---------------------------------------------------------------
 
 constexpr std::string_view kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-constexpr std::string_view kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+constexpr std::string_view kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
 }  // namespace
 
@@ -132,7 +155,8 @@ std::string outcome_reply(const Outcome& outcome, Stage stage, const Recipient& 
   if (outcome.kind == OutcomeKind::BackendReply) return backend_reply(outcome.reply, recipient);
   const OutcomeRow& row = kOutcomes[static_cast<size_t>(outcome.kind)];
   const std::string text = row.text({outcome, recipient, verbose});
-  return format_reply(row.code, row.enhanced, (row.address == Address::Shown ? bracketed(recipient) : std::string()) + text);
+  return format_reply(row.code, row.enhanced,
+                      (row.address == Address::Shown ? bracketed(recipient) : std::string()) + text);
 }
 
 std::string message_date(int64_t seconds, int32_t utc_offset) {
@@ -140,8 +164,9 @@ std::string message_date(int64_t seconds, int32_t utc_offset) {
   tm t{};
   ::gmtime_r(&local, &t);
   const int minutes = std::abs(utc_offset) / 60;
-  return fmt::format("{}, {:02} {} {} {:02}:{:02}:{:02} {}{:02}{:02}", kDays[t.tm_wday], t.tm_mday, kMonths[t.tm_mon], t.tm_year + 1900, t.tm_hour,
-                     t.tm_min, t.tm_sec, utc_offset < 0 ? '-' : '+', minutes / 60, minutes % 60);
+  return fmt::format("{}, {:02} {} {} {:02}:{:02}:{:02} {}{:02}{:02}", kDays[t.tm_wday], t.tm_mday, kMonths[t.tm_mon],
+                     t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec, utc_offset < 0 ? '-' : '+', minutes / 60,
+                     minutes % 60);
 }
 
 std::string received_header(const TraceFacts& facts, const TraceSubject& subject) {
@@ -149,8 +174,8 @@ std::string received_header(const TraceFacts& facts, const TraceSubject& subject
   if (!facts.client.is_none()) out += fmt::format(" ([{}])", facts.client.text());
   out += "\r\n";
   if (!facts.tls.empty()) out += fmt::format("\t(using {})\r\n", facts.tls);
-  out += fmt::format("\tby {} with LMTP{}\r\n\tid {}\r\n\t(envelope-from <{}>)", subject.hostname, facts.tls.empty() ? "" : "S", facts.transaction,
-                     subject.sender);
+  out += fmt::format("\tby {} with LMTP{}\r\n\tid {}\r\n\t(envelope-from <{}>)", subject.hostname,
+                     facts.tls.empty() ? "" : "S", facts.transaction, subject.sender);
   if (!subject.recipient.empty()) out += fmt::format("\r\n\tfor <{}>", subject.recipient);
   return out + "; " + message_date(facts.now, facts.utc_offset) + "\r\n";
 }

@@ -1,4 +1,5 @@
-// What LMTP says: the LHLO reply, the outcomes of recipients and the headers of a message (LMTP-6, LMTP-32 to LMTP-39). Pure.
+// What LMTP says: the LHLO reply, the outcomes of recipients and the headers of a message (LMTP-6, LMTP-32 to LMTP-39).
+// Pure.
 #ifndef POSTERN_PROTO_SMTP_LMTP_WORDS_H
 #define POSTERN_PROTO_SMTP_LMTP_WORDS_H
 

@@ -6,8 +6,8 @@ namespace postern::smtp {
 
 namespace {
 
-// How much of `bytes` has the inner form already; a CRLF stays whole. Most of a message is like that: it is looked at a line at a
-// time, and copied at once.
+// How much of `bytes` has the inner form already; a CRLF stays whole. Most of a message is like that: it is looked at a
+// line at a time, and copied at once.
 size_t sound_length(std::string_view bytes) {
   bytes = bytes.substr(0, bytes.find('\0'));
   for (size_t at = 0;;) {
@@ -49,10 +49,8 @@ size_t DataReader::read(std::string_view input, std::string& out) {
   size_t taken = 0;
   while (taken < input.size() && !at_end()) {
     if (state_ == State::LineStart && input[taken] != '.') state_ = State::InLine;
-    if (state_ == State::InLine)
-      taken += read_lines(input.substr(taken), out);
-    else
-      state_ = after(input[taken++], out);
+    if (state_ == State::InLine) taken += read_lines(input.substr(taken), out);
+    else state_ = after(input[taken++], out);
   }
   return taken;
 }

@@ -1,5 +1,5 @@
-// The text of a message on its way in and out (RFC 5321 section 4.5.2; LMTP-15, LMTP-40, SEC-20). Inside, a message has CRLF
-// at the end of each line, no other CR or LF and no NUL, wherever it came from and wherever it goes. Pure.
+// The text of a message on its way in and out (RFC 5321 section 4.5.2; LMTP-15, LMTP-40, SEC-20). Inside, a message has
+// CRLF at the end of each line, no other CR or LF and no NUL, wherever it came from and wherever it goes. Pure.
 #ifndef POSTERN_PROTO_SMTP_MESSAGE_TEXT_H
 #define POSTERN_PROTO_SMTP_MESSAGE_TEXT_H
 
@@ -10,9 +10,9 @@
 
 namespace postern::smtp {
 
-// Brings any bytes into the inner form: a bare LF becomes CRLF, a bare CR a blank (it is no line end, and RFC 5321 section
-// 2.3.8 forbids to send it), NUL a blank (RFC 6152 forbids it; who leaves it out would find an end in CRLF NUL . CRLF).
-// However the bytes are cut, the result is the same.
+// Brings any bytes into the inner form: a bare LF becomes CRLF, a bare CR a blank (it is no line end, and RFC 5321
+// section 2.3.8 forbids to send it), NUL a blank (RFC 6152 forbids it; who leaves it out would find an end in CRLF NUL
+// . CRLF). However the bytes are cut, the result is the same.
 class LineEnds {
  public:
   void append(std::string_view bytes, std::string& out);
@@ -26,7 +26,8 @@ class LineEnds {
 // Reads what follows 354: takes the dots away and finds the end, which is CRLF . CRLF and nothing else.
 class DataReader {
  public:
-  // Appends the message, in the inner form; returns the number of bytes taken, all of them unless the end was among them.
+  // Appends the message, in the inner form; returns the number of bytes taken, all of them unless the end was among
+  // them.
   size_t read(std::string_view input, std::string& out);
   bool at_end() const { return state_ == State::End; }
 

@@ -40,7 +40,7 @@ struct Reply {
 class ReplyReader {
  public:
   enum class State : uint8_t { More, Complete, Broken };
-  static constexpr unsigned kMaxLines = 128;       // SUB-42
+  static constexpr unsigned kMaxLines = 128;  // SUB-42
   static constexpr size_t kMaxBytes = 32 * 1024;
 
   // One line without its end. Broken: no reply line, another code than before, or too long; why() says it.

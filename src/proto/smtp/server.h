@@ -45,7 +45,8 @@ class Server {
   }
 
   void part(std::string_view text, Parting why, Output& out) {
-    static constexpr std::array<std::string_view, 4> kCodes{"4.4.2", "4.3.2", "4.0.0", "4.3.0"};  // in the order of Parting
+    static constexpr std::array<std::string_view, 4> kCodes{"4.4.2", "4.3.2", "4.0.0",
+                                                            "4.3.0"};  // in the order of Parting
     close(kCodes[static_cast<size_t>(why)], printable(text, kMaxText), {}, out);
     out.request = {};
   }
@@ -117,11 +118,11 @@ class Server {
   const FrontSettings& settings_;
   ConnectionFacts facts_;
   LineCutter cutter_;
-  bool over_ = false;            // leaving, or logged in
+  bool over_ = false;  // leaving, or logged in
   unsigned bad_commands_ = 0;
-  std::string helo_;             // the client's name where it can be handed on (SUB-29)
+  std::string helo_;  // the client's name where it can be handed on (SUB-29)
   std::string_view first_proto_, proto_;
-  ProtocolFacts upstream_;       // what a trusted peer said by XCLIENT; wins
+  ProtocolFacts upstream_;  // what a trusted peer said by XCLIENT; wins
 };
 
 }  // namespace postern::smtp

@@ -16,7 +16,11 @@ constinit const Protocol kSubmission{
     .name = "submission",
     .login_service = "submission-login",
     .mail_service = "",  // none
-    .back = {.port = 587, .tls_port = 465, .alpn = "submission", .steps = smtp::kSubmissionSteps, .login = BackLogin::MaySkip},
+    .back = {.port = 587,
+             .tls_port = 465,
+             .alpn = "submission",
+             .steps = smtp::kSubmissionSteps,
+             .login = BackLogin::MaySkip},
     .has_referral = false,
     .sasl_service = "smtp",
     .make_front = smtp::make_submission_front,

@@ -35,13 +35,16 @@ struct Keyword {
 constexpr Keyword kKeywords[] = {
     {"STARTTLS", [](std::string_view rest, BackPlan& plan) { plan.learned.flags |= rest.empty() ? kStartTls : 0u; }},
     {"AUTH ", [](std::string_view, BackPlan& plan) { plan.learned.flags |= kAuth; }},
-    {"XCLIENT ", [](std::string_view rest, BackPlan& plan) { plan.learned.flags |= offered_attributes(rest) << kAttributes; }},
+    {"XCLIENT ",
+     [](std::string_view rest, BackPlan& plan) { plan.learned.flags |= offered_attributes(rest) << kAttributes; }},
 };
 
 void learn(std::string_view line, BackPlan& plan) {
   for (const Keyword& keyword : kKeywords) {
-    const std::string_view rest = istarts_with(line, keyword.start) ? line.substr(keyword.start.size()) : std::string_view();
-    if (istarts_with(line, keyword.start) && (!keyword.start.ends_with(' ') || !trim(rest).empty())) keyword.learn(rest, plan);
+    const std::string_view rest =
+        istarts_with(line, keyword.start) ? line.substr(keyword.start.size()) : std::string_view();
+    if (istarts_with(line, keyword.start) && (!keyword.start.ends_with(' ') || !trim(rest).empty()))
+      keyword.learn(rest, plan);
   }
 }
 
@@ -59,10 +62,13 @@ ProtocolFacts told_to_xclient(const BackPlan& plan) {
 }
 
 XclientCommands xclient_commands(const BackPlan& plan) {
-  return format_xclient(XclientForm::Submission, plan.forward, told_to_xclient(plan), plan.learned.flags >> kAttributes);
+  return format_xclient(XclientForm::Submission, plan.forward, told_to_xclient(plan),
+                        plan.learned.flags >> kAttributes);
 }
 
-bool wants_xclient(const BackPlan& plan) { return plan.trusted && !has(plan, kXclientSent) && xclient_commands(plan).count > 0; }
+bool wants_xclient(const BackPlan& plan) {
+  return plan.trusted && !has(plan, kXclientSent) && xclient_commands(plan).count > 0;
+}
 
 // Nothing stands between us and the login.
 Verdict ready(BackPlan& plan, StepResult& result) {
@@ -110,10 +116,8 @@ void send_auth(BackPlan& plan, std::string& out) {
   std::string initial = " ";
   append_initial(initial, initial_response(plan));
   out += command;
-  if (command.size() + initial.size() <= kMaxAuthLine)
-    out += initial;
-  else
-    plan.learned.flags |= kInitialWaits;
+  if (command.size() + initial.size() <= kMaxAuthLine) out += initial;
+  else plan.learned.flags |= kInitialWaits;
   out += "\r\n";
   secure_zero(initial.data(), initial.size());
 }

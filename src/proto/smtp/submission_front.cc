@@ -22,7 +22,8 @@ constexpr RulingRow kRulings[] = {
     {0, "", "", ""},
     {530, "5.7.0", "TLS required.", refusal::kTlsRequired},
     {504, "5.5.4", "Unsupported authentication mechanism.", refusal::kUnsupportedMechanism},
-    {523, "5.7.10", "Plaintext authentication disallowed on non-secure (SSL/TLS) connections.", refusal::kPlaintextDisabled},
+    {523, "5.7.10", "Plaintext authentication disallowed on non-secure (SSL/TLS) connections.",
+     refusal::kPlaintextDisabled},
 };
 
 class SubmissionFront final : public Front, private Server<FrontOutput> {
@@ -76,12 +77,14 @@ class SubmissionFront final : public Front, private Server<FrontOutput> {
   void xclient(std::string_view parameters, FrontOutput& out) { take_xclient(parameters, out); }
   void noop(std::string_view parameters, FrontOutput& out) { answer_noop(parameters, out); }
   void rset(std::string_view parameters, FrontOutput& out);
-  void quit(std::string_view parameters, FrontOutput& out) { take_quit(parameters, "Aborted login by logging out", out); }
+  void quit(std::string_view parameters, FrontOutput& out) {
+    take_quit(parameters, "Aborted login by logging out", out);
+  }
   void mail(std::string_view parameters, FrontOutput& out);
   void bdat(std::string_view parameters, FrontOutput& out);
 
   Phase phase_ = Phase::Command;
-  std::string mechanism_;        // of the exchange under way
+  std::string mechanism_;  // of the exchange under way
 };
 
 constexpr std::array<SubmissionFront::Verb, SubmissionFront::kVerbCount> SubmissionFront::kVerbs{{
@@ -110,12 +113,9 @@ size_t SubmissionFront::feed(std::string_view input, FrontOutput& out) {
     const Line line = cutter_.next(rest, line_limit(rest));
     if (line.status == Line::Status::Incomplete) break;
     taken += line.status == Line::Status::TooLong ? cutter_.skip(rest) : line.taken;
-    if (line.status == Line::Status::TooLong)
-      too_long(out);
-    else if (phase_ == Phase::Response)
-      response(line.text, out);
-    else
-      command(line.text, out);
+    if (line.status == Line::Status::TooLong) too_long(out);
+    else if (phase_ == Phase::Response) response(line.text, out);
+    else command(line.text, out);
     if (out.request.index() != 0) break;
   }
   return taken;
@@ -173,7 +173,8 @@ void SubmissionFront::answer(const Answer& answer, FrontOutput& out) {
 
 void SubmissionFront::accepted(const Answer& answer, FrontOutput& out) {
   over_ = true;
-  out.send += answer.kind == AnswerKind::BackendAccepted ? answer.backend.line + "\r\n" : format_reply(235, "2.7.0", "Logged in.");
+  out.send += answer.kind == AnswerKind::BackendAccepted ? answer.backend.line + "\r\n"
+                                                         : format_reply(235, "2.7.0", "Logged in.");
 }
 
 // The back made it fit to be passed on. A 421 says that the channel closes, so it does.

@@ -13,8 +13,8 @@ namespace postern::smtp {
 // `settings` must outlive the front.
 std::unique_ptr<Front> make_submission_front(const FrontSettings& settings, const ConnectionFacts& facts);
 
-// The lines of the EHLO reply, our name first (SUB-8). They follow from the settings alone: who the backend is, and what
-// it can, is not known before the login.
+// The lines of the EHLO reply, our name first (SUB-8). They follow from the settings alone: who the backend is, and
+// what it can, is not known before the login.
 std::vector<std::string> ehlo_lines(const FrontSettings& settings, const ConnectionFacts& facts);
 
 // How an outcome is told: a code, an enhanced code, and the answer's text or, without one, `text` (SUB-25).

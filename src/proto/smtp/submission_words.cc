@@ -74,7 +74,8 @@ constexpr AnswerRow kAnswers[] = {
     {AnswerKind::BackendUnavailable, 454, "4.7.0", kUnavailable},
     {AnswerKind::BackendMisconfigured, 454, "4.7.0", kUnavailable},
     {AnswerKind::TooManyConnections, 421, "4.7.0", "Maximum number of connections from user+IP exceeded", true},
-    {AnswerKind::InternalFailure, 421, "4.3.0", "Internal login failure. Refer to server log for more information.", true},
+    {AnswerKind::InternalFailure, 421, "4.3.0", "Internal login failure. Refer to server log for more information.",
+     true},
 };
 
 }  // namespace

@@ -51,7 +51,8 @@ bool take_helo(std::string_view, std::string_view v, ParsedXclient& out) {
 
 bool take_proto(std::string_view, std::string_view v, ParsedXclient& out) {
   static constexpr std::string_view kKnown[] = {"SMTP", "ESMTP", "LMTP"};
-  const bool known = std::any_of(std::begin(kKnown), std::end(kKnown), [v](std::string_view k) { return iequals(k, v); });
+  const bool known =
+      std::any_of(std::begin(kKnown), std::end(kKnown), [v](std::string_view k) { return iequals(k, v); });
   if (known) set_fact(out.own, "PROTO", to_upper(v));
   return known;
 }
@@ -80,9 +81,18 @@ struct InRow {
   bool may_be_unavailable = true;
 };
 constexpr InRow kIn[] = {
-    {"ADDR", take_address},   {"DESTADDR", take_address},  {"PORT", take_common},            {"DESTPORT", take_common},
-    {"HELO", take_helo},      {"PROTO", take_proto, false}, {"LOGIN", take_login},           {"SESSION", take_common},
-    {"TTL", take_common, false}, {"TIMEOUT", take_timeout, false}, {"FORWARD", take_common}, {"DESTNAME", take_common},
+    {"ADDR", take_address},
+    {"DESTADDR", take_address},
+    {"PORT", take_common},
+    {"DESTPORT", take_common},
+    {"HELO", take_helo},
+    {"PROTO", take_proto, false},
+    {"LOGIN", take_login},
+    {"SESSION", take_common},
+    {"TTL", take_common, false},
+    {"TIMEOUT", take_timeout, false},
+    {"FORWARD", take_common},
+    {"DESTNAME", take_common},
     {"CLIENT-TRANSPORT", take_transport},
 };
 
@@ -166,10 +176,8 @@ std::string xtext_encode(std::string_view text) {
   std::string out;
   for (char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (is_xchar(c))
-      out += c;
-    else
-      ((out += '+') += kHex[byte >> 4]) += kHex[byte & 15];
+    if (is_xchar(c)) out += c;
+    else ((out += '+') += kHex[byte >> 4]) += kHex[byte & 15];
   }
   return out;
 }
@@ -206,7 +214,8 @@ uint32_t offered_attributes(std::string_view names) {
   return bits;
 }
 
-XclientCommands format_xclient(XclientForm form, const ForwardFacts& facts, const ProtocolFacts& own, uint32_t offered) {
+XclientCommands format_xclient(XclientForm form, const ForwardFacts& facts, const ProtocolFacts& own,
+                               uint32_t offered) {
   const Told told{facts, own, form};
   XclientCommands out;
   std::string command;

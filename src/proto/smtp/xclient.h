@@ -1,4 +1,5 @@
-// XCLIENT of SMTP and LMTP, both ways (Postfix' XCLIENT_README with Dovecot's attributes; SUB-33 to SUB-35, SUB-39). Pure.
+// XCLIENT of SMTP and LMTP, both ways (Postfix' XCLIENT_README with Dovecot's attributes; SUB-33 to SUB-35, SUB-39).
+// Pure.
 #ifndef POSTERN_PROTO_SMTP_XCLIENT_H
 #define POSTERN_PROTO_SMTP_XCLIENT_H
 

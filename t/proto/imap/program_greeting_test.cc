@@ -22,7 +22,8 @@ TEST(ProgramGreeting, Preauth) {
 TEST(ProgramGreeting, OtherForms) {
   EXPECT_EQ(read("* preauth hello\n").state, State::Ready);
   EXPECT_EQ(read("* preauth hello\n").capabilities, "");
-  for (std::string_view wrong : {"* OK [CAPABILITY IMAP4rev1] hi\r\n", "* BYE no\r\n", "hello\r\n", "\r\n"}) EXPECT_EQ(read(wrong).state, State::Wrong) << wrong;
+  for (std::string_view wrong : {"* OK [CAPABILITY IMAP4rev1] hi\r\n", "* BYE no\r\n", "hello\r\n", "\r\n"})
+    EXPECT_EQ(read(wrong).state, State::Wrong) << wrong;
   EXPECT_EQ(read(std::string_view("* PREAUTH \0\r\n", 13)).state, State::Wrong);
   EXPECT_EQ(read("* PREAUTH " + std::string(kMaxProgramGreeting, 'x')).state, State::Wrong) << "a limit";
 }

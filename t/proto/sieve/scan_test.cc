@@ -79,7 +79,8 @@ TEST(SieveStatus, PartsOfALine) {
 }
 
 TEST(SieveStatus, WhatMustNotBeShown) {
-  for (const char* line : {"NO text", "NO (X \"a)", "NO \"a\" b", "NO (X", "NO \"a", "NO {3}", "NO \"\x01\"", "NO \"\xff\""})
+  for (const char* line :
+       {"NO text", "NO (X \"a)", "NO \"a\" b", "NO (X", "NO \"a", "NO {3}", "NO \"\x01\"", "NO \"\xff\""})
     EXPECT_FALSE(parse_status(line)->well_formed) << line;
   EXPECT_FALSE(parse_status("\"OK\""));
   EXPECT_FALSE(parse_status(""));

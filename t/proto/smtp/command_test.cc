@@ -21,7 +21,8 @@ TEST(SmtpCommand, IsAVerbAndParameters) {
 }
 
 TEST(SmtpCommand, HasASyntax) {
-  for (std::string_view line : {"NOOP  x"sv, "NOOP\tx"sv, "FOO1"sv, "NO\0OP"sv, "NOOP x\ry"sv, "NOOP\r"sv, "NOOP \x7f"sv})
+  for (std::string_view line :
+       {"NOOP  x"sv, "NOOP\tx"sv, "FOO1"sv, "NO\0OP"sv, "NOOP x\ry"sv, "NOOP\r"sv, "NOOP \x7f"sv})
     EXPECT_FALSE(parse_command(line)) << line;
   EXPECT_FALSE(parse_command(std::string(33, 'x')));
 }
@@ -71,19 +72,23 @@ TEST(SmtpCommand, LimitsParameters) {
 
 TEST(SmtpCommand, KnowsStrings) {
   for (std::string_view text : {"x", "\"a b\"", "\"a\\\"b\"", "\"\""}) EXPECT_TRUE(is_string(text)) << text;
-  for (std::string_view text : {"", "\"", "\"\\\"", "a b", "a\"b", "\"a\"b\"", "(x)"}) EXPECT_FALSE(is_string(text)) << text;
+  for (std::string_view text : {"", "\"", "\"\\\"", "a b", "a\"b", "\"a\"b\"", "(x)"})
+    EXPECT_FALSE(is_string(text)) << text;
 }
 
 TEST(SmtpCommand, KnowsDomains) {
-  for (std::string_view text : {"mx.example.org", "localhost", "[127.0.0.1]", "[IPv6:::1]", "a_b"}) EXPECT_TRUE(is_domain(text)) << text;
-  for (std::string_view text : {"", "a b", "a;b", "[]", "[127.0.0.1", "[a]b]", "a\xc3\xa4"}) EXPECT_FALSE(is_domain(text)) << text;
+  for (std::string_view text : {"mx.example.org", "localhost", "[127.0.0.1]", "[IPv6:::1]", "a_b"})
+    EXPECT_TRUE(is_domain(text)) << text;
+  for (std::string_view text : {"", "a b", "a;b", "[]", "[127.0.0.1", "[a]b]", "a\xc3\xa4"})
+    EXPECT_FALSE(is_domain(text)) << text;
   EXPECT_FALSE(is_domain(std::string(256, 'a')));
 }
 
 TEST(SmtpCommand, ReadsChunks) {
   EXPECT_EQ(parse_chunk("10")->size, 10u);
   EXPECT_TRUE(parse_chunk("0 last")->last);
-  for (std::string_view text : {"", "x", "-1", "10 LASt x", "99999999999999999999", "1 "}) EXPECT_FALSE(parse_chunk(text)) << text;
+  for (std::string_view text : {"", "x", "-1", "10 LASt x", "99999999999999999999", "1 "})
+    EXPECT_FALSE(parse_chunk(text)) << text;
 }
 
 }  // namespace

@@ -25,7 +25,9 @@ EnvelopeRules everything() {
 }
 
 // "250", or the refusal.
-string show(const Refusal& refusal) { return refusal ? std::to_string(refusal.code) + " " + string(refusal.enhanced) + " " + refusal.text : "250"; }
+string show(const Refusal& refusal) {
+  return refusal ? std::to_string(refusal.code) + " " + string(refusal.enhanced) + " " + refusal.text : "250";
+}
 string mail(string_view parameters, const EnvelopeRules& rules = usual()) {
   Envelope envelope;
   return show(parse_mail(parameters, rules, envelope));
@@ -84,8 +86,10 @@ TEST(SmtpPath, SourceRoutesAreLeftOut) {  // RFC 5321 appendix C
 }
 
 TEST(SmtpPath, WhatIsNone) {
-  for (const string_view text : {"", "a@b", "<", "<a", "<a@b", "<a@>", "<@", "<a@b@c>", "<a b@c>", "<a@b c>", "<a@b>x", "<a@[b>", "<a@[b c]>", "<a@[]>", "<a,b@c>",
-                                 "<<a@b>>", "<a@b>>", " <a@b>", "<a@b!>", "<a\x7f@b>", "<(a)@b>", "<a:b@c>", "<\x80@b>"})
+  for (const string_view text :
+       {"",        "a@b",     "<",      "<a",        "<a@b",      "<a@>",    "<@",      "<a@b@c>",
+        "<a b@c>", "<a@b c>", "<a@b>x", "<a@[b>",    "<a@[b c]>", "<a@[]>",  "<a,b@c>", "<<a@b>>",
+        "<a@b>>",  " <a@b>",  "<a@b!>", "<a\x7f@b>", "<(a)@b>",   "<a:b@c>", "<\x80@b>"})
     EXPECT_TRUE(path(text).starts_with("error: ")) << text << ": " << path(text);
   EXPECT_EQ(path("a@b"), "error: Missing '<' before path");
   EXPECT_EQ(path("<a@b>SIZE=1"), "error: Unexpected character behind path");
@@ -119,7 +123,8 @@ TEST(SmtpPath, Utf8) {
 
 TEST(SmtpPath, IsMailbox) {
   for (const string_view text : {"a", "a@b", "\"a b\"@c", "a@[192.0.2.1]"}) EXPECT_TRUE(is_mailbox(text)) << text;
-  for (const string_view text : {"", "@", "a@", "@b", "a b", "a@b c", "<a@b>", "a\n@b", "a@b\r", "\"a", "\"a\n\"@b"}) EXPECT_FALSE(is_mailbox(text)) << text;
+  for (const string_view text : {"", "@", "a@", "@b", "a b", "a@b c", "<a@b>", "a\n@b", "a@b\r", "\"a", "\"a\n\"@b"})
+    EXPECT_FALSE(is_mailbox(text)) << text;
   EXPECT_FALSE(is_mailbox(string_view("a\0b", 3)));
 }
 
@@ -287,14 +292,18 @@ TEST(SmtpForward, InBase64Besides) {
   const string value = xtext_encode(base64_encode(list));
   EXPECT_EQ(parse_forward_value(value), kFields);
   EXPECT_EQ(recipient_of("TO:<a@b> XRCPTFORWARD=" + value, everything()).forward, kFields);
-  EXPECT_EQ(rcpt("TO:<a@b> XRCPTFORWARD=" + base64_encode(list), everything()), "501 5.5.4 Invalid XRCPTFORWARD= parameter: Invalid encoding") << "= is no xtext";
+  EXPECT_EQ(rcpt("TO:<a@b> XRCPTFORWARD=" + base64_encode(list), everything()),
+            "501 5.5.4 Invalid XRCPTFORWARD= parameter: Invalid encoding")
+      << "= is no xtext";
 }
 
 TEST(SmtpForward, WhatIsNone) {
   for (const string_view bad : {"+", "+0", "a b", "+3Dx"}) EXPECT_FALSE(parse_forward_value(bad)) << bad;
-  EXPECT_EQ(rcpt("TO:<a@b> XRCPTFORWARD=+", everything()), "501 5.5.4 Invalid XRCPTFORWARD= parameter: Invalid encoding");
+  EXPECT_EQ(rcpt("TO:<a@b> XRCPTFORWARD=+", everything()),
+            "501 5.5.4 Invalid XRCPTFORWARD= parameter: Invalid encoding");
   const string nul = xtext_encode(string("a=b\0c", 5));
-  EXPECT_EQ(rcpt("TO:<a@b> XRCPTFORWARD=" + nul, everything()), "501 5.5.4 Invalid XRCPTFORWARD= parameter: Invalid encoding");
+  EXPECT_EQ(rcpt("TO:<a@b> XRCPTFORWARD=" + nul, everything()),
+            "501 5.5.4 Invalid XRCPTFORWARD= parameter: Invalid encoding");
 }
 
 // --- address_for (LMTP-4) ---------------------------------------------------------------------------
@@ -317,7 +326,8 @@ TEST(AddressFor, PutsTheDetailBehindTheNewName) {
 
 TEST(AddressFor, NothingThatIsNoAddress) {
   EXPECT_FALSE(named("@d", ""));
-  for (const string_view user : {"a@", "a@b c", "a\nb@c", "a@b\r", "a\x7f@b", "a@b>x", "a\tb@c"}) EXPECT_FALSE(named(user, "")) << user;
+  for (const string_view user : {"a@", "a@b c", "a\nb@c", "a@b\r", "a\x7f@b", "a@b>x", "a\tb@c"})
+    EXPECT_FALSE(named(user, "")) << user;
   EXPECT_FALSE(named(string_view("a\0b@c", 5), ""));
 }
 

@@ -39,7 +39,8 @@ class LmtpFrontLimits : public testing::Test {
     }
   }
   void say_text(uint64_t bytes) {
-    for (; bytes > 0; bytes -= std::min<uint64_t>(bytes, 10000)) say(std::string(static_cast<size_t>(std::min<uint64_t>(bytes, 10000)), 'x'));
+    for (; bytes > 0; bytes -= std::min<uint64_t>(bytes, 10000))
+      say(std::string(static_cast<size_t>(std::min<uint64_t>(bytes, 10000)), 'x'));
   }
 
   FrontSettings settings_;

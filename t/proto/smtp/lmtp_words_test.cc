@@ -18,7 +18,9 @@ Recipient joe() {
   return r;
 }
 
-string reply(const Outcome& outcome, Stage stage = Stage::Named, bool verbose = false) { return outcome_reply(outcome, stage, joe(), verbose); }
+string reply(const Outcome& outcome, Stage stage = Stage::Named, bool verbose = false) {
+  return outcome_reply(outcome, stage, joe(), verbose);
+}
 
 // --- LHLO (LMTP-6) ---------------------------------------------------------------------------
 
@@ -33,8 +35,8 @@ TEST(LhloLines, StandInOrder) {
   ConnectionFacts facts;
   facts.tls_available = facts.trusted = true;
   EXPECT_EQ(lhlo_lines(settings, facts),
-            (Lines{"mx.example.org", "8BITMIME", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES", "PIPELINING", "SIZE 1000", "SMTPUTF8", "STARTTLS",
-                   "XCLIENT ADDR PORT PROTO HELO LOGIN SESSION TTL TIMEOUT", "XRCPTFORWARD"}));
+            (Lines{"mx.example.org", "8BITMIME", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES", "PIPELINING", "SIZE 1000",
+                   "SMTPUTF8", "STARTTLS", "XCLIENT ADDR PORT PROTO HELO LOGIN SESSION TTL TIMEOUT", "XRCPTFORWARD"}));
   facts.tls_active = true;
   facts.trusted = false;
   settings.extensions.clear();
@@ -91,18 +93,24 @@ TEST(OutcomeReply, OfEveryKind) {
 }
 
 TEST(OutcomeReply, SaysHowAProxyFailed) {  // LMTP-34
-  const std::pair<ProxyTrouble, string_view> rows[] = {
-      {ProxyTrouble::Other, ""}, {ProxyTrouble::Connect, "connect, "}, {ProxyTrouble::Lost, "connection lost, "}, {ProxyTrouble::BadReply, "bad reply, "},
-      {ProxyTrouble::TimedOut, "timed out, "}};
+  const std::pair<ProxyTrouble, string_view> rows[] = {{ProxyTrouble::Other, ""},
+                                                       {ProxyTrouble::Connect, "connect, "},
+                                                       {ProxyTrouble::Lost, "connection lost, "},
+                                                       {ProxyTrouble::BadReply, "bad reply, "},
+                                                       {ProxyTrouble::TimedOut, "timed out, "}};
   for (const auto& [trouble, words] : rows) {
-    const Outcome outcome{.kind = OutcomeKind::ProxyFailed, .trouble = trouble, .text = "connect(192.0.2.1) failed\r\n", .session = "SID:R2"};
+    const Outcome outcome{.kind = OutcomeKind::ProxyFailed,
+                          .trouble = trouble,
+                          .text = "connect(192.0.2.1) failed\r\n",
+                          .session = "SID:R2"};
     EXPECT_EQ(reply(outcome), "451 4.4.0 Proxy failed (" + string(words) + "session=SID:R2)\r\n");
     const string verbose = reply(outcome, Stage::Named, true);
     EXPECT_TRUE(verbose.starts_with("451 4.4.0 Proxy failed: connect(192.0.2.1) failed")) << verbose;
     EXPECT_TRUE(verbose.ends_with(" (session=SID:R2)\r\n")) << verbose;
     EXPECT_EQ(verbose.find('\n'), verbose.size() - 1);
   }
-  EXPECT_EQ(reply({.kind = OutcomeKind::ProxyFailed, .session = "S"}, Stage::Named, true), "451 4.4.0 Proxy failed: connection failed (session=S)\r\n");
+  EXPECT_EQ(reply({.kind = OutcomeKind::ProxyFailed, .session = "S"}, Stage::Named, true),
+            "451 4.4.0 Proxy failed: connection failed (session=S)\r\n");
 }
 
 string backend(unsigned code, string_view enhanced, std::vector<string> lines, Stage stage = Stage::Named) {
@@ -122,28 +130,37 @@ TEST(OutcomeReply, BackendsSpeakForThemselves) {  // LMTP-32
 
 TEST(OutcomeReply, TheClientsAddressStandsForTheBackends) {
   EXPECT_EQ(backend(250, "2.1.5", {"<j2@inside> OK"}), "250 2.1.5 <joe+box@example.org> OK\r\n");
-  EXPECT_EQ(backend(550, "5.1.1", {"<j2@inside> User doesn't exist: j2@inside"}), "550 5.1.1 <joe+box@example.org> User doesn't exist: j2@inside\r\n");
-  EXPECT_EQ(backend(550, "5.1.1", {"<j2@inside>"}), "550 5.1.1 <joe+box@example.org> <j2@inside>\r\n") << "no text behind it";
-  EXPECT_EQ(backend(550, "5.1.1", {"user <j2@inside> is unknown"}), "550 5.1.1 <joe+box@example.org> user <j2@inside> is unknown\r\n");
+  EXPECT_EQ(backend(550, "5.1.1", {"<j2@inside> User doesn't exist: j2@inside"}),
+            "550 5.1.1 <joe+box@example.org> User doesn't exist: j2@inside\r\n");
+  EXPECT_EQ(backend(550, "5.1.1", {"<j2@inside>"}), "550 5.1.1 <joe+box@example.org> <j2@inside>\r\n")
+      << "no text behind it";
+  EXPECT_EQ(backend(550, "5.1.1", {"user <j2@inside> is unknown"}),
+            "550 5.1.1 <joe+box@example.org> user <j2@inside> is unknown\r\n");
 }
 
 TEST(OutcomeReply, OfSeveralLines) {
   EXPECT_EQ(backend(550, "5.7.1", {"<j2@inside> Rejected:", "see http://x", ""}),
-            "550-5.7.1 <joe+box@example.org> Rejected:\r\n550-5.7.1 <joe+box@example.org> see http://x\r\n550 5.7.1 <joe+box@example.org> \r\n");
+            "550-5.7.1 <joe+box@example.org> Rejected:\r\n550-5.7.1 <joe+box@example.org> see http://x\r\n550 5.7.1 "
+            "<joe+box@example.org> \r\n");
   EXPECT_EQ(backend(250, "2.1.5", {"one", "two"}), "250-2.1.5 one\r\n250 2.1.5 two\r\n");
 }
 
 TEST(OutcomeReply, NothingOfABackendBreaksTheLine) {  // SEC-7
-  const string said = backend(550, "5.1.1", {"a\r\n250 OK\x01" "b", string(5000, 'x')});
+  const string said = backend(550, "5.1.1",
+                              {"a\r\n250 OK\x01"
+                               "b",
+                               string(5000, 'x')});
   EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 2);
   EXPECT_EQ(said.find('\x01'), string::npos);
   EXPECT_LT(said.size(), 2300u);
 }
 
 TEST(OutcomeReply, OfAMessageIsOursWhenItIsGood) {  // LMTP-42
-  EXPECT_EQ(backend(250, "2.0.0", {"<j2@inside> abc Saved"}, Stage::Delivery), "250 2.0.0 <joe+box@example.org> SID Saved\r\n");
+  EXPECT_EQ(backend(250, "2.0.0", {"<j2@inside> abc Saved"}, Stage::Delivery),
+            "250 2.0.0 <joe+box@example.org> SID Saved\r\n");
   EXPECT_EQ(backend(250, "", {"queued", "as 7"}, Stage::Delivery), "250 2.0.0 <joe+box@example.org> SID Saved\r\n");
-  EXPECT_EQ(backend(552, "5.2.2", {"<j2@inside> Quota exceeded"}, Stage::Delivery), "552 5.2.2 <joe+box@example.org> Quota exceeded\r\n");
+  EXPECT_EQ(backend(552, "5.2.2", {"<j2@inside> Quota exceeded"}, Stage::Delivery),
+            "552 5.2.2 <joe+box@example.org> Quota exceeded\r\n");
 }
 
 // --- headers (LMTP-39) -----------------------------------------------------------------------------
@@ -169,16 +186,19 @@ TraceFacts facts() {
 TEST(ReceivedHeader, Forms) {
   TraceFacts f = facts();
   EXPECT_EQ(received_header(f, {"mx.example.org", "client.example.org", "a@b", "c@d"}),
-            "Received: from client.example.org ([192.0.2.7])\r\n\tby mx.example.org with LMTP\r\n\tid SID:T2\r\n\t(envelope-from <a@b>)\r\n\tfor <c@d>; "
+            "Received: from client.example.org ([192.0.2.7])\r\n\tby mx.example.org with LMTP\r\n\tid "
+            "SID:T2\r\n\t(envelope-from <a@b>)\r\n\tfor <c@d>; "
             "Thu, 01 Jan 1970 00:00:00 +0000\r\n");
   f.tls = "TLSv1.3 with cipher X (256/256 bits)";
   f.client = *IpAddress::parse("2001:db8::7");
   EXPECT_EQ(received_header(f, {"mx", "", "", ""}),
-            "Received: from unknown ([2001:db8::7])\r\n\t(using TLSv1.3 with cipher X (256/256 bits))\r\n\tby mx with LMTPS\r\n\tid SID:T2\r\n"
+            "Received: from unknown ([2001:db8::7])\r\n\t(using TLSv1.3 with cipher X (256/256 bits))\r\n\tby mx with "
+            "LMTPS\r\n\tid SID:T2\r\n"
             "\t(envelope-from <>); Thu, 01 Jan 1970 00:00:00 +0000\r\n");
   f.client = IpAddress();
   f.tls.clear();
-  EXPECT_TRUE(received_header(f, {"mx", "a", "", ""}).starts_with("Received: from a\r\n\tby mx with LMTP\r\n")) << "by a socket in the file system";
+  EXPECT_TRUE(received_header(f, {"mx", "a", "", ""}).starts_with("Received: from a\r\n\tby mx with LMTP\r\n"))
+      << "by a socket in the file system";
 }
 
 }  // namespace

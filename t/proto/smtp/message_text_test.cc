@@ -20,7 +20,8 @@ struct ReadMail {
   bool operator==(const ReadMail&) const = default;
 };
 void PrintTo(const ReadMail& m, std::ostream* out) {
-  *out << '"' << printable(m.text, 1000) << (m.complete ? "\", then \"" : "\", incomplete \"") << printable(m.left, 1000) << '"';
+  *out << '"' << printable(m.text, 1000) << (m.complete ? "\", then \"" : "\", incomplete \"")
+       << printable(m.left, 1000) << '"';
 }
 
 ReadMail read_mail(string_view input, const std::function<bool(size_t)>& is_cut) {
@@ -42,7 +43,8 @@ ReadMail read_mail(string_view input, const std::function<bool(size_t)>& is_cut)
 ReadMail read_mail(string_view input) {
   const ReadMail whole = read_mail(input, [](size_t) { return false; });
   EXPECT_EQ(read_mail(input, [](size_t) { return true; }), whole) << "byte by byte";
-  for (size_t at = 1; at < input.size(); ++at) EXPECT_EQ(read_mail(input, [at](size_t offset) { return offset == at; }), whole) << "cut at " << at;
+  for (size_t at = 1; at < input.size(); ++at)
+    EXPECT_EQ(read_mail(input, [at](size_t offset) { return offset == at; }), whole) << "cut at " << at;
   return whole;
 }
 
@@ -62,7 +64,8 @@ string with_line_ends(string_view input, const std::function<bool(size_t)>& is_c
 string with_line_ends(string_view input) {
   const string whole = with_line_ends(input, [](size_t) { return false; });
   EXPECT_EQ(with_line_ends(input, [](size_t) { return true; }), whole) << "byte by byte";
-  for (size_t at = 1; at < input.size(); ++at) EXPECT_EQ(with_line_ends(input, [at](size_t offset) { return offset == at; }), whole) << "cut at " << at;
+  for (size_t at = 1; at < input.size(); ++at)
+    EXPECT_EQ(with_line_ends(input, [at](size_t offset) { return offset == at; }), whole) << "cut at " << at;
   return whole;
 }
 
@@ -90,7 +93,8 @@ size_t count_of(string_view what, string_view in) {
 
 // What smugglers' inputs are made of.
 string random_text(std::mt19937& random) {
-  static constexpr string_view kPieces[] = {"\r", "\n", ".", "\r\n", "\r\n.", "a", ".\r\n", string_view("\0", 1), "word", "\r\n..", " "};
+  static constexpr string_view kPieces[] = {"\r",   "\n",     ".", "\r\n", "\r\n.", "a", ".\r\n", string_view("\0", 1),
+                                            "word", "\r\n..", " "};
   string out;
   for (size_t n = random() % 12; n > 0; --n) out += kPieces[random() % std::size(kPieces)];
   return out;
@@ -102,9 +106,9 @@ TEST(LineEnds, BareOnesBecomeWhole) {  // LMTP-40
   struct {
     string_view in, out;
   } const rows[] = {
-      {"", ""},       {"a", "a"},           {"a\r\nb", "a\r\nb"}, {"a\nb", "a\r\nb"},           {"a\rb", "a b"},
-      {"\n", "\r\n"}, {"\r", " "},          {"\r\r", "  "},       {"\n\n", "\r\n\r\n"},         {"\r\r\n", " \r\n"},
-      {"a\r", "a "},  {"\n\r", "\r\n "},    {"\r\n\n", "\r\n\r\n"}, {"a\r\n.\nb", "a\r\n.\r\nb"}, {"\r\n\r", "\r\n "},
+      {"", ""},       {"a", "a"},        {"a\r\nb", "a\r\nb"},   {"a\nb", "a\r\nb"},           {"a\rb", "a b"},
+      {"\n", "\r\n"}, {"\r", " "},       {"\r\r", "  "},         {"\n\n", "\r\n\r\n"},         {"\r\r\n", " \r\n"},
+      {"a\r", "a "},  {"\n\r", "\r\n "}, {"\r\n\n", "\r\n\r\n"}, {"a\r\n.\nb", "a\r\n.\r\nb"}, {"\r\n\r", "\r\n "},
   };
   for (const auto& row : rows) EXPECT_EQ(with_line_ends(row.in), row.out) << printable(row.in);
 }
@@ -194,7 +198,10 @@ TEST(StuffDots, IsUndoneByTheReader) {
     const string text = with_line_ends(random_text(random), [](size_t) { return false; });
     ASSERT_FALSE(has_bare_line_end(text)) << printable(text);
     const string wire = stuffed(text, 1 + random() % 5);
-    ASSERT_EQ(wire.find("\r\n.\r\n"), wire == ".\r\n" ? string::npos : wire.starts_with(".\r\n") ? 0 : wire.size() - 5) << printable(wire);
+    ASSERT_EQ(wire.find("\r\n.\r\n"), wire == ".\r\n"             ? string::npos
+                                      : wire.starts_with(".\r\n") ? 0
+                                                                  : wire.size() - 5)
+        << printable(wire);
     ASSERT_LE(count_of("\r\n.\r\n", wire), 1u) << printable(wire);
     const ReadMail mail = read_mail(wire + "QUIT\r\n", [&](size_t) { return random() % 3 == 0; });
     const bool whole_lines = text.empty() || text.ends_with("\n");
