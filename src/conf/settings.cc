@@ -8,6 +8,7 @@
 #include "conf/row.h"
 #include "conf/services.h"
 #include "conf/values.h"
+#include "paths.h"
 
 namespace postern {
 namespace {

@@ -13,6 +13,7 @@
 #include "ctl/commands.h"
 #include "ctl/password.h"
 #include "ctl/pw.h"
+#include "paths.h"
 
 namespace postern {
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "paths.h"
 #include "tls/context.h"
 
 namespace postern {
