@@ -199,7 +199,8 @@ void ClientSide::read_pending() {
   if (stream_.has_pending()) watch_.trigger(EV_READ);
 }
 
-void ClientSide::read_again() {
+void ClientSide::read_on() {
+  watch_.set(static_cast<short>(watch_.what() | EV_READ));
   if (stream_.has_pending() || !in_.empty()) watch_.trigger(EV_READ);
 }
 
@@ -209,8 +210,6 @@ void ClientSide::pause() {
   if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) return lost({IoState::Closed});
   watch_.set(static_cast<short>(watch_.what() & ~EV_READ));
 }
-
-void ClientSide::resume() { watch_.set(static_cast<short>(watch_.what() | EV_READ)); }
 
 void ClientSide::write_last(std::string_view bytes) {
   if (bytes.empty() || phase_ == Phase::Over) return;

@@ -77,12 +77,12 @@ class ClientSide {
   void take(size_t bytes);
   // Reads once, what there is. False: the client is gone, and the owner has heard it.
   bool read();
-  // Has client_readable() called again without the kernel's word, if TLS holds more, or there is input left.
+  // Has client_readable() called again without the kernel's word, if TLS holds more; read_on() also if there is input left,
+  // and it ends a pause.
   void read_pending();
-  void read_again();
-  // Nothing more is to be read for now; an end of the connection is still noticed once (PXI-7).
+  void read_on();
+  // Nothing more is to be read until read_on(); an end of the connection is still noticed once (PXI-7).
   void pause();
-  void resume();
   // Writes what it can now; the rest follows. More than login_max_output ends the connection.
   void write(std::string_view bytes);
   // The same without that limit.

@@ -30,7 +30,7 @@ void DeliverySession::greet() {
   front_->greet(out);
   perform(out);
   watch_idle();
-  if (phase_ == Phase::Open) side_.read_again();
+  if (phase_ == Phase::Open) side_.read_on();  // he may have spoken before
 }
 
 void DeliverySession::client_changed() {
@@ -132,9 +132,8 @@ void DeliverySession::delivery_answered(uint32_t recipient, const Outcome& outco
 void DeliverySession::answer(DeliveryOutput& out) {
   perform(out);
   if (phase_ != Phase::Open || processing_) return;
-  side_.resume();
   watch_idle();
-  side_.read_again();
+  side_.read_on();
 }
 
 // --- time and end ----------------------------------------------------------------------------

@@ -37,7 +37,7 @@ class DeliverySession final : public ClientSide::Owner, public Exchange::Owner {
   void client_secured() override;
   void client_readable() override;
   void client_changed() override;
-  void client_drained() override { side_.read_again(); }
+  void client_drained() override { side_.read_on(); }
   void client_lost(std::string reason) override { finish(std::move(reason)); }
   // Exchange::Owner
   void recipient_answered(uint32_t recipient, const Outcome& outcome) override;

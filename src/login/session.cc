@@ -44,7 +44,7 @@ void Session::greet() {
   FrontOutput out;
   front_->greet(out);
   perform(out);
-  if (phase_ == Phase::Command) side_.read_again();
+  if (phase_ == Phase::Command) side_.read_on();  // he may have spoken before
 }
 
 void Session::client_secured() {
@@ -156,9 +156,7 @@ void Session::answer(Answer a) {
   FrontOutput out;
   front_->answer(a, out);
   perform(out);
-  if (phase_ != Phase::Command) return;
-  side_.resume();
-  side_.read_again();
+  if (phase_ == Phase::Command) side_.read_on();
 }
 
 void Session::drop_destination() {

@@ -4,7 +4,7 @@ import imaplib, os, sqlite3, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import clients, daemon, dovecot, tap, world
-from clients import Imap, Pop3, session
+from clients import Imap, Line, Pop3, session
 from daemon import PASSWORD
 from tap import contains, expect, test
 
@@ -134,6 +134,35 @@ def a_tls_session_is_resumed_at_every_worker():
     postern.reload_and_wait()
     expect(resumed(postern, "-tls1_3", "-sess_in", file), "after a reload")
     postern.stop()
+
+
+@test
+def who_speaks_before_auth_is_there_is_heard():
+    """He waits for the greeting, or does not: what he said is answered behind it."""
+    real, folder, gate = daemon.adapter.libexec_dir(daemon.adapter.binary()), world.path("late"), world.path("gate")
+    os.mkdir(folder)
+    os.mkfifo(gate)
+    os.chmod(gate, 0o666)
+    for name in os.listdir(real):
+        if name != "postern-auth":
+            os.symlink(os.path.join(real, name), os.path.join(folder, name))
+    # The first run is the master's trial of the program; the second one waits.
+    world.write("late/postern-auth", '#!/bin/sh\nmkdir %s/tried 2>/dev/null || read go <%s\nexec %s/postern-auth "$@"\n' % (folder, gate, real))
+    os.chmod(folder + "/postern-auth", 0o755)
+    os.chmod(folder, 0o777)
+    one = {"service_count": 0, "process_min_avail": 1, "process_limit": 1}
+    late = daemon.Postern("late-auth", {"alice": backend.fields()}, libexec_dir=folder, service={"imap-login": one}).start()
+    early = [Line(late.imaps, tls=True), Line(late.imap)]
+    for client in early:
+        client.send("a LOGOUT\r\n")
+    fence = Line(late.imaps, tls=True)  # by the same process, which has seen what they said before it
+    with open(gate, "w") as opened:
+        opened.write("go\n")
+    for client in early:
+        for expected in ("* OK", "* BYE", "a OK"):
+            contains(client.line(), expected)
+    contains(fence.line(), "* OK")
+    late.stop()
 
 
 @test
