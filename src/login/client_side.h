@@ -77,8 +77,8 @@ class ClientSide {
   void take(size_t bytes);
   // Reads once, what there is. False: the client is gone, and the owner has heard it.
   bool read();
-  // Has client_readable() called again without the kernel's word, if TLS holds more; read_on() also if there is input left,
-  // and it ends a pause.
+  // Has client_readable() called again without the kernel's word, if TLS holds more; read_on() also if there is input
+  // left, and it ends a pause.
   void read_pending();
   void read_on();
   // Nothing more is to be read until read_on(); an end of the connection is still noticed once (PXI-7).

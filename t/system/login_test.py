@@ -147,7 +147,8 @@ def who_speaks_before_auth_is_there_is_heard():
         if name != "postern-auth":
             os.symlink(os.path.join(real, name), os.path.join(folder, name))
     # The first run is the master's trial of the program; the second one waits.
-    world.write("late/postern-auth", '#!/bin/sh\nmkdir %s/tried 2>/dev/null || read go <%s\nexec %s/postern-auth "$@"\n' % (folder, gate, real))
+    script = '#!/bin/sh\nmkdir %s/tried 2>/dev/null || read go <%s\nexec %s/postern-auth "$@"\n'
+    world.write("late/postern-auth", script % (folder, gate, real))
     os.chmod(folder + "/postern-auth", 0o755)
     os.chmod(folder, 0o777)
     one = {"service_count": 0, "process_min_avail": 1, "process_limit": 1}
